@@ -1,0 +1,20 @@
+# ROS 2 from wheels exports CMake targets that name include directories of the
+# machine the wheels were built on; CMake refuses to generate for them. Drop the
+# directories that do not exist. On an installed ROS 2 there are none to drop.
+function(bconnect_drop_missing_includes)
+  get_property(targets DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTY IMPORTED_TARGETS)
+  foreach(target IN LISTS targets)
+    get_target_property(dirs ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    if(NOT dirs)
+      continue()
+    endif()
+    set(kept "")
+    foreach(dir IN LISTS dirs)
+      if(dir MATCHES "\\$<" OR EXISTS "${dir}")
+        list(APPEND kept "${dir}")
+      endif()
+    endforeach()
+    set_target_properties(${target} PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${kept}")
+  endforeach()
+endfunction()
+cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL bconnect_drop_missing_includes)
