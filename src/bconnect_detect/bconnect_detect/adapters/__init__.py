@@ -1,0 +1,1 @@
+"""One outside library behind one small class each."""

@@ -1,0 +1,1 @@
+"""What the room thinks: arrays and stamps in, facts out. No ROS, no files, no clock."""

@@ -1,0 +1,212 @@
+"""What the cores pass to each other. Stamps are int nanoseconds, boxes are pixels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bconnect_site.kinds import RoadUserKind, SignalAspect, SignalSource, ViolationType
+
+SECOND = 1_000_000_000  # ns
+
+Box = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
+Pair = tuple[float, float]
+Floats = NDArray[np.float32]
+UNKNOWN_PAIR: Pair = (nan, nan)
+
+VEHICLES = frozenset(
+    {
+        RoadUserKind.MOTORCYCLE,
+        RoadUserKind.CAR,
+        RoadUserKind.MINIBUS,
+        RoadUserKind.BUS,
+        RoadUserKind.TRUCK,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoadUser:
+    """One road user in one image. An unknown number is NaN."""
+
+    kind: RoadUserKind
+    track_id: int  # 0: a bare detection
+    confidence: float
+    box: Box  # pixels of the detection image
+    riders: float = nan
+    helmets: float = nan
+    position: Pair = UNKNOWN_PAIR  # m, ground frame
+    position_stddev: Pair = UNKNOWN_PAIR  # m
+    velocity: Pair = UNKNOWN_PAIR  # m/s
+    velocity_stddev: Pair = UNKNOWN_PAIR  # m/s
+
+    @property
+    def foot(self) -> Pair:
+        """Bottom centre of the box, pixels: where it touches the road."""
+        return (self.box[0] + self.box[2]) / 2, self.box[3]
+
+    @property
+    def center(self) -> Pair:
+        """Centre of the box, pixels."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def width(self) -> float:
+        """Pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> float:
+        """Pixels."""
+        return self.box[3] - self.box[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """The road users of one image as columns of equal length n.
+
+    ``track_id`` 0 marks a bare detection. Optional columns are None when nothing
+    in them is known.
+
+    Raises:
+        ValueError: a column has another length than ``kind``.
+    """
+
+    stamp: int  # ns, exposure of the image
+    camera: str
+    width: int  # pixels of the detection image
+    height: int
+    kind: NDArray[np.uint8]  # (n,) RoadUserKind
+    track_id: NDArray[np.int64]  # (n,)
+    confidence: Floats  # (n,)
+    boxes: Floats  # (n, 4) x_min, y_min, x_max, y_max in pixels
+    riders: Floats | None = None  # (n,)
+    helmets: Floats | None = None  # (n,)
+    position: Floats | None = None  # (n, 2) m
+    position_stddev: Floats | None = None  # (n, 2) m
+    velocity: Floats | None = None  # (n, 2) m/s
+    velocity_stddev: Floats | None = None  # (n, 2) m/s
+    frame_id: str = ""
+    ground_frame: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.kind)
+        wanted = {"boxes": (n, 4), "track_id": (n,), "confidence": (n,)}
+        wanted |= dict.fromkeys(("riders", "helmets"), (n,))
+        wanted |= dict.fromkeys(_PAIR_COLUMNS, (n, 2))
+        for name, shape in wanted.items():
+            column = getattr(self, name)
+            if column is not None and column.shape != shape:
+                raise ValueError(f"column {name} has shape {column.shape}, needs {shape}")
+
+    @classmethod
+    def of(
+        cls,
+        stamp: int,
+        camera: str,
+        size: tuple[int, int],
+        users: list[RoadUser] | tuple[RoadUser, ...] = (),
+        frame_id: str = "",
+    ) -> "Tracks":
+        """Columns from single road users; ``size`` is (width, height) in pixels."""
+        pairs = {
+            name: np.array([getattr(u, name) for u in users], np.float32).reshape(-1, 2)
+            for name in _PAIR_COLUMNS
+        }
+        return cls(
+            stamp=stamp,
+            camera=camera,
+            width=size[0],
+            height=size[1],
+            kind=np.array([u.kind for u in users], np.uint8),
+            track_id=np.array([u.track_id for u in users], np.int64),
+            confidence=np.array([u.confidence for u in users], np.float32),
+            boxes=np.array([u.box for u in users], np.float32).reshape(-1, 4),
+            riders=np.array([u.riders for u in users], np.float32),
+            helmets=np.array([u.helmets for u in users], np.float32),
+            frame_id=frame_id,
+            **pairs,
+        )
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def __getitem__(self, index: int) -> RoadUser:
+        extra = {
+            name: float(column[index])
+            for name in ("riders", "helmets")
+            if (column := getattr(self, name)) is not None
+        }
+        pairs = {
+            name: (float(column[index, 0]), float(column[index, 1]))
+            for name in _PAIR_COLUMNS
+            if (column := getattr(self, name)) is not None
+        }
+        x_min, y_min, x_max, y_max = (float(v) for v in self.boxes[index])
+        return RoadUser(
+            kind=RoadUserKind(int(self.kind[index])),
+            track_id=int(self.track_id[index]),
+            confidence=float(self.confidence[index]),
+            box=(x_min, y_min, x_max, y_max),
+            **extra,
+            **pairs,  # type: ignore[arg-type]
+        )
+
+    def __iter__(self) -> Iterator[RoadUser]:
+        return (self[i] for i in range(len(self)))
+
+    def select(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Tracks":
+        """The chosen rows, by positions or by a mask of length n."""
+        columns = {
+            f.name: column[index]
+            for f in fields(self)
+            if isinstance(column := getattr(self, f.name), np.ndarray)
+        }
+        return replace(self, **columns)
+
+
+_PAIR_COLUMNS = ("position", "position_stddev", "velocity", "velocity_stddev")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReading:
+    """What one signal group showed at one moment."""
+
+    signal: str
+    aspect: SignalAspect
+    stamp: int  # ns, when it was observed
+    since: int  # ns, when this aspect began; 0: unknown
+    source: SignalSource = SignalSource.UNKNOWN
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule was seen broken: no plate, no pictures yet."""
+
+    id: str
+    type: ViolationType
+    site: str
+    camera: str
+    zone: str
+    stamp: int  # ns, the image that decided
+    started: int  # ns, when the offence began
+    road_user: RoadUser
+    width: int  # pixels of the detection image
+    height: int
+    trail: tuple[Pair, ...] = ()  # foot points, fractions of the image, oldest first
+    measured: float = nan
+    measured_low: float = nan  # interval at 95 %
+    measured_high: float = nan
+    limit: float = nan
+    signal: SignalReading | None = None
+    time_into_red: float = nan  # s
+    article: str = ""
+    basis: str = ""
+    catalogue_version: str = ""
+    confidence: float = 0.0
+    explanation: str = ""
+    latitude: float = nan
+    longitude: float = nan
