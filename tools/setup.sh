@@ -38,6 +38,14 @@ missing_tools() {
   "$python" -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
   "$python" -c 'import os, sysconfig as s, sys; sys.exit(not os.path.exists(s.get_path("include") + "/Python.h"))' 2>/dev/null || echo python3-dev
 }
+# Package names differ between releases (libglib2.0-0t64), library names do not.
+missing_libraries() {
+  local known
+  known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
+  sed -e 's/#.*//' -e '/^[[:space:]]*$/d' requirements/apt-runtime.txt | while read -r package library; do
+    grep -q "$library" <<< "$known" || echo "$package"
+  done
+}
 not_installed() {
   for p in "$@"; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || echo "$p"
@@ -47,8 +55,7 @@ not_installed() {
 required=$(missing_tools | xargs)
 wanted=""
 if command -v dpkg-query >/dev/null; then
-  # shellcheck disable=SC2046
-  required="$required $(not_installed $(packages_in requirements/apt-runtime.txt) | xargs)"
+  required="$required $(missing_libraries | xargs)"
   # shellcheck disable=SC2046
   [ "$purpose" = test ] && wanted=$(not_installed $(packages_in requirements/apt-test.txt) | xargs)
 fi
