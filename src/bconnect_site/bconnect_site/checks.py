@@ -1,0 +1,204 @@
+"""Checks across the keys of a site: what refers to something must find it.
+
+They run on the merged plain values, so that they speak even when other keys are wrong.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bconnect_site import names
+from bconnect_site.errors import suggest
+from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
+from bconnect_site.law import Catalogue
+from bconnect_site.model import RULE_ZONES
+from bconnect_site.yamlfile import Key
+
+Found = Iterator[tuple[Key, str]]
+
+LINES = frozenset({ZoneKind.STOP_LINE, ZoneKind.LANE_MARKING})
+NEEDS_SIGNAL = frozenset({ViolationType.RED_LIGHT, ViolationType.STOP_LINE})
+_SIGNAL_NEEDS = {
+    "lamp_vision": ("camera", "region"),
+    "ntcip1202": ("address", "phase"),
+    "recorded": ("address",),
+}
+_SIGNAL_ONLY = ("camera", "region", "orientation", "address", "phase")
+_SIGNAL_MAY = {"lamp_vision": ("orientation",)}
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is keys and values, else none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, str]]:
+    """Every reference of a site that leads nowhere, as (key, sentence)."""
+    found: list[tuple[Key, str]] = []
+    for name, camera in mapping(site.get("cameras")).items():
+        found += _zones(site, name, mapping(camera))
+        found += _rules(name, mapping(camera), catalogue)
+        found += _ring(site, name, mapping(camera))
+    found += _signals(site)
+    found += _speakers(site)
+    found += _ladder(site)
+    found += _processes(site)
+    return found
+
+
+def _reference(key: Key, value: Any, what: str, known: Any) -> Found:
+    if isinstance(value, str) and value not in mapping(known):
+        yield key, f'no {what} is called "{value}"{suggest(value, mapping(known))}'
+
+
+def _zones(site: dict[str, Any], camera: str, values: dict[str, Any]) -> Found:
+    for name, zone in mapping(values.get("zones")).items():
+        key: Key = ("cameras", camera, "zones", name)
+        zone = mapping(zone)
+        yield from _reference((*key, "signal"), zone.get("signal"), "signal", site.get("signals"))
+        if (kind := _zone_kind(zone)) is None:
+            continue
+        wanted, other = ("line", "region") if kind in LINES else ("region", "line")
+        if zone.get(wanted) is None:
+            yield (*key, wanted), f"is missing; a zone of kind {word(kind)} has a {wanted}"
+        if zone.get(other) is not None:
+            yield (*key, other), f"a zone of kind {word(kind)} has a {wanted}, not a {other}"
+        if kind is ZoneKind.DIRECTION and zone.get("direction") is None:
+            yield (
+                (*key, "direction"),
+                "is missing; a zone of kind direction has an arrow of lawful travel, [[x, y], [x, y]]",
+            )
+        if kind is ZoneKind.SPEED and zone.get("limit") is None:
+            yield (*key, "limit"), "is missing; a zone of kind speed has a limit in m/s"
+
+
+def _zone_kind(zone: dict[str, Any]) -> ZoneKind | None:
+    kind = zone.get("kind")
+    return from_word(ZoneKind, kind) if kind in words(ZoneKind) else None
+
+
+def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> Found:
+    zones = mapping(values.get("zones"))
+    seen: set[str] = set()
+    for index, rule in enumerate(_listed(values.get("rules"))):
+        key: Key = ("cameras", camera, "rules", index)
+        if rule not in words(ViolationType):
+            continue
+        if rule in seen:
+            yield key, f'"{rule}" is listed twice'
+            continue
+        seen.add(rule)
+        kinds = RULE_ZONES[from_word(ViolationType, rule)]
+        used = {n: mapping(z) for n, z in zones.items() if _zone_kind(mapping(z)) in kinds}
+        if kinds and not used:
+            wanted = " or ".join(sorted(word(kind) for kind in kinds))
+            yield key, f'"{rule}" needs a zone of kind {wanted} in this camera, found none'
+        for name, zone in used.items():
+            yield from _used_zone(("cameras", camera, "zones", name), rule, zone, catalogue)
+
+
+def _used_zone(key: Key, rule: str, zone: dict[str, Any], catalogue: Catalogue | None) -> Found:
+    kind = from_word(ViolationType, rule)
+    if kind in NEEDS_SIGNAL and zone.get("signal") is None:
+        yield (*key, "signal"), f'is missing; the rule "{rule}" needs to know the light'
+    basis = zone.get("basis")
+    if basis is None:
+        yield (
+            (*key, "basis"),
+            f'is missing; the rule "{rule}" must say what makes it law, e.g. "sign S-12", '
+            '"marking", "signal" or "movement rule"',
+        )
+    elif isinstance(basis, str) and basis.split() and catalogue is not None:
+        allowed = catalogue.basis_kinds(kind)
+        if basis.split()[0] not in allowed:
+            yield (
+                (*key, "basis"),
+                f'{catalogue.title} knows no article for {rule} on the basis "{basis.split()[0]}"; '
+                f"allowed: {', '.join(allowed) or 'none'}",
+            )
+
+
+def _ring(site: dict[str, Any], camera: str, values: dict[str, Any]) -> Found:
+    evidence = mapping(site.get("evidence"))
+    before, after = evidence.get("before", 4.0), evidence.get("after", 4.0)
+    ring = values.get("ring_seconds", 20.0)
+    if all(isinstance(v, int | float) for v in (before, after, ring)):
+        needed = before + after + 2.0
+        if ring < needed:
+            yield (
+                ("cameras", camera, "ring_seconds"),
+                f"is {ring:g}; evidence.before and evidence.after need at least {needed:g}",
+            )
+
+
+def _signals(site: dict[str, Any]) -> Found:
+    for name, signal in mapping(site.get("signals")).items():
+        key: Key = ("signals", name)
+        signal = mapping(signal)
+        yield from _reference((*key, "camera"), signal.get("camera"), "camera", site.get("cameras"))
+        adapter = signal.get("adapter")
+        if adapter not in _SIGNAL_NEEDS:
+            continue
+        needed = _SIGNAL_NEEDS[adapter]
+        for part in needed:
+            if signal.get(part) is None:
+                yield (*key, part), f"is missing; the adapter {adapter} needs it"
+        for part in _SIGNAL_ONLY:
+            if signal.get(part) is not None and part not in (
+                *needed,
+                *_SIGNAL_MAY.get(adapter, ()),
+            ):
+                yield (*key, part), f"has no meaning for the adapter {adapter}"
+
+
+def _speakers(site: dict[str, Any]) -> Found:
+    for name, speaker in mapping(site.get("speakers")).items():
+        for index, camera in enumerate(_listed(mapping(speaker).get("hears"))):
+            key: Key = ("speakers", name, "hears", index)
+            yield from _reference(key, camera, "camera", site.get("cameras"))
+
+
+def _ladder(site: dict[str, Any]) -> Found:
+    ladder = mapping(site.get("ladder"))
+    if ladder.get("until") is not None and ladder.get("mode") == "enforcement":
+        yield ("ladder", "until"), "belongs to mode socialisation; mode is enforcement"
+    policies = ladder.get("policies")
+    if isinstance(policies, dict) and "default" not in policies:
+        yield ("ladder", "policies", "default"), "is missing; it answers what no other policy does"
+
+
+def node_keys(site: dict[str, Any]) -> list[str]:
+    """The nodes of a site as ``processes`` may call them."""
+    signal = ["signal"] if mapping(site.get("signals")) else []
+    return [
+        *(f"{camera}/camera" for camera in mapping(site.get("cameras"))),
+        "detector",
+        *signal,
+        *("tracker", "rule_checker", "evidence", "ladder"),
+        *(f"{speaker}/speaker" for speaker in mapping(site.get("speakers"))),
+        "citation",
+    ]
+
+
+def _processes(site: dict[str, Any]) -> Found:
+    known = node_keys(site)
+    places: list[tuple[Key, Any]] = []
+    for node, place in mapping(site.get("processes")).items():
+        if node not in known:
+            yield ("processes", node), f'no node is called "{node}"{suggest(node, known)}'
+        places.append((("processes", node), place))
+    for camera, values in mapping(site.get("cameras")).items():
+        places.append((("cameras", camera, "process"), mapping(values).get("process")))
+    hosts: dict[str, str] = {}
+    for key, place in places:
+        if not isinstance(place, str):
+            continue
+        process, at, host = place.partition("@")
+        if not names.is_name(process) or (at and not host):
+            yield key, f'found "{place}"; needs a process name, or process@host'
+        elif hosts.setdefault(process, host) != host:
+            first = hosts[process] or "this host"
+            yield key, f"puts {process} on {host or 'this host'}, but it is also on {first}"

@@ -1,0 +1,227 @@
+"""A site as plain objects: what a site file may say, with units and defaults.
+
+Coordinates are fractions of the image, (0, 0) top left. Times are seconds, lengths
+metres, speeds metres per second unless a field says otherwise.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bconnect_site import schedule
+from bconnect_site.fields import (
+    Basis,
+    Clock,
+    Days,
+    Kind,
+    Line,
+    Name,
+    Reference,
+    Region,
+    RoadUserWord,
+    Rule,
+    Seconds,
+    Source,
+    Strict,
+    Text,
+    Timezone,
+)
+from bconnect_site.geometry import Point
+from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
+from bconnect_site.settings import (
+    DetectorSettings,
+    DetectSettings,
+    EvidenceSettings,
+    LadderSettings,
+    TrackerSettings,
+)
+
+__all__ = [
+    "Camera",
+    "DetectSettings",
+    "DetectorSettings",
+    "EvidenceSettings",
+    "LadderSettings",
+    "Location",
+    "Quiet",
+    "Signal",
+    "Site",
+    "Speaker",
+    "TrackerSettings",
+    "Window",
+    "Zone",
+]
+
+
+class Location(Strict):
+    """Origin of the site's map frame, WGS 84."""
+
+    latitude: float = Field(ge=-90.0, le=90.0, description="degrees")
+    longitude: float = Field(ge=-180.0, le=180.0, description="degrees")
+
+
+class Window(Strict):
+    """Hours of some days, local time; an end before the start lies on the next day."""
+
+    days: Days = "daily"
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+
+    def covers(self, local: datetime) -> bool:
+        """Whether a local time lies inside."""
+        return schedule.covers(schedule.parse_days(self.days), self.start, self.end, local)
+
+
+class Quiet(Strict):
+    """Hours in which a speaker keeps silent, local time, every day."""
+
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+
+    def covers(self, local: datetime) -> bool:
+        """Whether a local time lies inside."""
+        return schedule.covers(frozenset(range(7)), self.start, self.end, local)
+
+
+class Zone(Strict):
+    """A line or region of a camera's image on which rules stand."""
+
+    kind: Kind
+    line: Line | None = None
+    region: Region | None = None
+    direction: Line | None = Field(
+        default=None, description="arrow of lawful travel, from the first point to the second"
+    )
+    signal: Name | None = None
+    basis: Basis | None = Field(
+        default=None,
+        description='what makes it law: "sign S-12", "marking", "signal", "movement rule"',
+    )
+    dwell: Seconds = Field(default=60.0, description="s of standing that are allowed")
+    grace: Seconds = Field(default=1.0, description="s forgiven, e.g. after red began")
+    limit: float | None = Field(default=None, gt=0.0, le=60.0, description="m/s, of a speed zone")
+    active: Annotated[tuple[Window, ...], Field(strict=False)] = Field(
+        default=(), description="hours in which the zone holds; none given: always"
+    )
+    applies_to: Annotated[tuple[RoadUserWord, ...], Field(strict=False, min_length=1)] | None = (
+        Field(default=None, description="kinds of road user; none given: every vehicle")
+    )
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The line's or the region's points."""
+        return self.line or self.region or ()
+
+    @property
+    def basis_kind(self) -> str:
+        """First word of the basis; empty when there is none."""
+        return self.basis.split()[0] if self.basis else ""
+
+    @property
+    def road_user_kinds(self) -> frozenset[RoadUserKind] | None:
+        """applies_to as kinds; None: every vehicle."""
+        if self.applies_to is None:
+            return None
+        return frozenset(from_word(RoadUserKind, text) for text in self.applies_to)
+
+    def is_active(self, local: datetime) -> bool:
+        """Whether the zone holds at a local time of the site."""
+        return not self.active or any(window.covers(local) for window in self.active)
+
+
+class Camera(Strict):
+    """One camera: where its pictures come from, its zones and its rules."""
+
+    source: Source = Field(description="rtsp://, file://, v4l2://, sim:// or ${NAME}")
+    loop: bool = Field(default=False, description="a file begins again at its end")
+    detect: DetectSettings = DetectSettings()
+    calibration: Text | None = Field(default=None, description="file, from the config folder")
+    zones: dict[Name, Zone] = {}
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
+    ring_seconds: float = Field(
+        default=20.0, ge=1.0, le=300.0, description="s of encoded stream kept for evidence"
+    )
+    importance: int = Field(default=1, ge=1, le=10, description="share of the detector")
+    process: str | None = Field(default=None, description="process, or process@host")
+    ptz: bool = Field(default=False, description="its head can move: zones may become void")
+
+    @property
+    def rule_types(self) -> tuple[ViolationType, ...]:
+        """The rules as violation types, in order."""
+        return tuple(from_word(ViolationType, rule) for rule in self.rules)
+
+
+class Signal(Strict):
+    """A traffic light and how its aspect is known."""
+
+    adapter: Literal["lamp_vision", "ntcip1202", "recorded"]
+    camera: Name | None = Field(default=None, description="lamp_vision: the camera that sees it")
+    region: Region | None = Field(default=None, description="lamp_vision: its head in the image")
+    orientation: Literal["vertical", "horizontal"] | None = Field(
+        default=None, description="lamp_vision: of the head, red on top or left; default vertical"
+    )
+    address: Reference | None = Field(
+        default=None, description="ntcip1202: udp://host:port; recorded: file://..."
+    )
+    phase: int | None = Field(default=None, ge=1, le=255, description="ntcip1202: phase number")
+    max_age: float = Field(default=2.0, gt=0.0, le=60.0, description="s until a reading is stale")
+
+
+class Speaker(Strict):
+    """A loudspeaker."""
+
+    adapter: Literal["auto", "alsa", "file"] = Field(
+        default="auto", description="auto: the device where there is one, else files"
+    )
+    device: Text = Field(default="default", description="ALSA or PortAudio device")
+    hears: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
+        default=(), description="cameras whose road users hear it"
+    )
+    volume: float = Field(default=0.8, ge=0.0, le=1.0)
+    quiet: Quiet | None = None
+    voice: Text = Field(default="id", description="voice of the synthesiser")
+
+
+class Site(Strict):
+    """A corridor or a vehicle, complete."""
+
+    site: Name
+    kind: Literal["corridor", "vehicle"]
+    title: Text
+    timezone: Timezone = "Asia/Makassar"
+    location: Location | None = None
+    cameras: dict[Name, Camera] = Field(min_length=1)
+    signals: dict[Name, Signal] = {}
+    speakers: dict[Name, Speaker] = {}
+    ladder: LadderSettings = LadderSettings()
+    detector: DetectorSettings = DetectorSettings()
+    tracker: TrackerSettings = TrackerSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+    law: Name = Field(default="uu22_2009", description="catalogue in config/law")
+    processes: dict[str, str] = Field(
+        default={}, description="node: process or process@host; regroups what plan() chose"
+    )
+
+    def zones(self) -> list[tuple[str, str, Zone]]:
+        """Every zone as (camera, name, zone), in the order of the file."""
+        return [(c, z, zone) for c, cam in self.cameras.items() for z, zone in cam.zones.items()]
+
+
+# Which zones a rule stands on; empty: the whole image. A rule without such a zone is a mistake.
+RULE_ZONES: dict[ViolationType, frozenset[ZoneKind]] = {
+    ViolationType.RED_LIGHT: frozenset({ZoneKind.STOP_LINE}),
+    ViolationType.STOP_LINE: frozenset({ZoneKind.STOP_LINE}),
+    ViolationType.WRONG_WAY: frozenset({ZoneKind.DIRECTION}),
+    ViolationType.ILLEGAL_STOPPING: frozenset({ZoneKind.NO_STOPPING}),
+    ViolationType.ILLEGAL_PARKING: frozenset({ZoneKind.NO_PARKING}),
+    ViolationType.SPEEDING: frozenset({ZoneKind.SPEED}),
+    ViolationType.SECTION_SPEED: frozenset({ZoneKind.SPEED}),
+    ViolationType.RACING: frozenset(),
+    ViolationType.NO_HELMET: frozenset(),
+    ViolationType.OVERLOADED_MOTORCYCLE: frozenset(),
+    ViolationType.LANE_MARKING: frozenset({ZoneKind.LANE_MARKING}),
+    ViolationType.ILLEGAL_U_TURN: frozenset({ZoneKind.NO_U_TURN}),
+}
+
+__all__ += ["RULE_ZONES", "Mode", "Step"]

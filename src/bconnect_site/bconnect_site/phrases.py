@@ -1,0 +1,93 @@
+"""What loudspeakers may say: named phrases, never free text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from bconnect_site import find
+from bconnect_site.describe import validate
+from bconnect_site.errors import ConfigError, suggest
+from bconnect_site.fields import Name, Rule, Strict, Text
+from bconnect_site.kinds import ViolationType, word
+from bconnect_site.yamlfile import read_yaml
+
+Level = Literal["reprimand", "warning", "information"]
+
+
+class PhraseEntry(Strict):
+    """One phrase of config/phrases.yaml."""
+
+    text: Text = Field(max_length=300, description="what is spoken, in the file's language")
+    title: Text = Field(description="what it means, in English")
+    level: Level = "information"
+    violation: Rule | None = Field(default=None, description="the violation it answers")
+
+
+class PhrasesFile(Strict):
+    """config/phrases.yaml."""
+
+    language: str = Field(default="id", pattern="^[a-z]{2,3}$", description="ISO 639")
+    phrases: dict[Name, PhraseEntry] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase by name; level is reprimand, warning or information."""
+
+    name: str
+    text: str
+    title: str
+    level: Level
+    violation: ViolationType
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """All phrases of a file, by name."""
+
+    language: str
+    by_name: dict[str, Phrase]
+
+    def __getitem__(self, name: str) -> Phrase:
+        """The phrase of a name. Raises ConfigError for an unknown one."""
+        if name not in self.by_name:
+            raise ConfigError(f'no phrase is called "{name}"{suggest(name, self.by_name)}')
+        return self.by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.by_name
+
+    def for_violation(self, violation: ViolationType, level: Level) -> Phrase:
+        """The phrase that answers a violation; the general one where it has none of its own.
+
+        Raises ConfigError when the file has neither.
+        """
+        for kind in (violation, ViolationType.UNKNOWN):
+            for phrase in self.by_name.values():
+                if phrase.violation is kind and phrase.level == level:
+                    return phrase
+        raise ConfigError(f"no phrase of level {level} answers {word(violation)}")
+
+
+def load_phrases(path: Path | str | None = None) -> Phrases:
+    """The phrases of a file; without a path those of the config folder.
+
+    Raises ConfigError with every mistake of the file.
+    """
+    path = Path(path) if path is not None else find.find_config_dir() / "phrases.yaml"
+    shown = find.shown(path)
+    plain, lines, _ = read_yaml(path, shown)
+    file = validate(PhrasesFile, plain, shown, lines)
+    phrases = {
+        name: Phrase(
+            name,
+            entry.text,
+            entry.title,
+            entry.level,
+            ViolationType[entry.violation.upper()] if entry.violation else ViolationType.UNKNOWN,
+        )
+        for name, entry in file.phrases.items()
+    }
+    return Phrases(file.language, phrases)

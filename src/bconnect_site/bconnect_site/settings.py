@@ -1,0 +1,73 @@
+"""Settings of the machinery of a site: one small model per node that reads them."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bconnect_site.fields import PolicyName, Seconds, StepWord, Strict, Text
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Steps = Annotated[tuple[StepWord, ...], Field(strict=False, min_length=1)]
+
+
+class DetectSettings(Strict):
+    """What the detector sees of a camera; evidence keeps the full stream."""
+
+    width: int = Field(default=640, ge=32, le=7680, description="pixels")
+    height: int = Field(default=360, ge=32, le=4320, description="pixels")
+    rate: float = Field(default=10.0, gt=0.0, le=120.0, description="Hz")
+
+
+class LadderSettings(Strict):
+    """Which steps answer a violation."""
+
+    mode: Literal["socialisation", "enforcement"] = Field(
+        default="socialisation", description="socialisation: speak and count, no citation"
+    )
+    until: date | None = Field(
+        default=None,
+        description="last day of socialisation, in the site's time zone; enforcement follows",
+    )
+    cooldown: Seconds = Field(default=20.0, description="s between two announcements of a camera")
+    policies: dict[PolicyName, Steps] = Field(
+        default={"default": ("announcement", "citation")},
+        description="violation type or default: the steps that answer it, in order",
+    )
+
+
+class DetectorSettings(Strict):
+    """The model that turns images into road users."""
+
+    adapter: Literal["ultralytics", "onnxruntime"] = "ultralytics"
+    model: Text = Field(default="default", description="weights: a path, or default")
+    device: Text = Field(default="cpu", description="cpu, cuda:0, ...")
+    confidence: Fraction = Field(default=0.25, description="below this a detection is dropped")
+    image_size: int = Field(
+        default=640, ge=32, le=4096, multiple_of=32, description="pixels, long side"
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0: the adapter's own")
+
+
+class TrackerSettings(Strict):
+    """ByteTrack, one per camera."""
+
+    track_high_thresh: Fraction = Field(default=0.25, description="first association")
+    track_low_thresh: Fraction = Field(default=0.1, description="second association")
+    new_track_thresh: Fraction = Field(default=0.25, description="to begin a track")
+    match_thresh: Fraction = Field(default=0.8, description="1 - IoU at most this")
+    lost_seconds: Seconds = Field(default=2.0, description="s a lost track is remembered")
+
+
+class EvidenceSettings(Strict):
+    """What is kept of a finding."""
+
+    before: Seconds = Field(default=4.0, description="s of clip before the deciding image")
+    after: Seconds = Field(default=4.0, description="s of clip after it")
+    timeout: Seconds = Field(default=15.0, gt=0.0, description="s to wait for the camera's answer")
+    retention_days: int = Field(
+        default=90, ge=1, le=3650, description="days until evidence without a case is erased"
+    )
+    min_free_bytes: int = Field(
+        default=1 << 30, ge=0, description="bytes of disk left free; below this nothing is written"
+    )
