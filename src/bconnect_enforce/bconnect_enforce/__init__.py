@@ -1,0 +1,1 @@
+"""From findings to measures: the ladder, the speakers, the citations ledger."""

@@ -1,0 +1,95 @@
+"""WAV files: recorded phrases in, spoken phrases out, and a folder as a loudspeaker."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bconnect_enforce.core.mouth import MouthError
+from bconnect_enforce.core.sound import Sound
+
+KEEP = 1000
+
+
+class WavError(RuntimeError):
+    """A file that cannot be used; str() names it and says what is allowed."""
+
+
+def read(path: Path) -> Sound:
+    """A 16-bit PCM WAV, its channels mixed to one. Raises WavError."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            data = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise WavError(f"{path}: cannot be read as WAV ({error})") from error
+    if width != 2:
+        raise WavError(f"{path}: {8 * width} bits per sample, allowed: 16")
+    if not data:
+        raise WavError(f"{path}: holds no sound")
+    samples = np.frombuffer(data[: len(data) // (2 * channels) * 2 * channels], "<i2")
+    mono = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+    return Sound(mono, rate)
+
+
+def write(path: Path, sound: Sound) -> None:
+    """Writes 16-bit mono, whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as stream, wave.open(stream, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(sound.rate)
+            file.writeframes(sound.samples.astype("<i2").tobytes())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def prune(folder: Path, pattern: str, keep: int) -> int:
+    """Removes the oldest files beyond `keep`; returns how many."""
+    files = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+    surplus = files[: max(0, len(files) - keep)]
+    for path in surplus:
+        path.unlink(missing_ok=True)
+    return len(surplus)
+
+
+class SoundFile:
+    """A folder instead of a loudspeaker: each phrase becomes `<name>.wav`.
+
+    `play` takes as long as the sound would, so that what waits behind it ages as it would
+    behind a real mouth. The newest `keep` files stay.
+    """
+
+    def __init__(self, folder: Path, keep: int = KEEP) -> None:
+        self._folder = folder
+        self._keep = keep
+
+    @property
+    def output(self) -> str:
+        return str(self._folder)
+
+    def play(
+        self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
+    ) -> str:
+        path = self._folder / f"{name}.wav"
+        began()
+        try:
+            write(path, sound)
+            prune(self._folder, "*.wav", self._keep)
+        except OSError as error:
+            raise MouthError(
+                f"{path}: cannot be written ({error.strerror or error}); free or remount the disk"
+            ) from error
+        stop.wait(sound.duration)
+        return str(path)

@@ -1,0 +1,1 @@
+"""Decisions without ROS, files, clocks or logs."""
