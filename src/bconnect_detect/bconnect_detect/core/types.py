@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from math import nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +112,10 @@ class Tracks:
         frame_id: str = "",
     ) -> "Tracks":
         """Columns from single road users; ``size`` is (width, height) in pixels."""
-        pairs = {
-            name: np.array([getattr(u, name) for u in users], np.float32).reshape(-1, 2)
-            for name in _PAIR_COLUMNS
-        }
+
+        def pairs(name: str) -> Floats:
+            return np.array([getattr(u, name) for u in users], np.float32).reshape(-1, 2)
+
         return cls(
             stamp=stamp,
             camera=camera,
@@ -126,32 +127,29 @@ class Tracks:
             boxes=np.array([u.box for u in users], np.float32).reshape(-1, 4),
             riders=np.array([u.riders for u in users], np.float32),
             helmets=np.array([u.helmets for u in users], np.float32),
+            position=pairs("position"),
+            position_stddev=pairs("position_stddev"),
+            velocity=pairs("velocity"),
+            velocity_stddev=pairs("velocity_stddev"),
             frame_id=frame_id,
-            **pairs,
         )
 
     def __len__(self) -> int:
         return len(self.kind)
 
     def __getitem__(self, index: int) -> RoadUser:
-        extra = {
-            name: float(column[index])
-            for name in ("riders", "helmets")
-            if (column := getattr(self, name)) is not None
-        }
-        pairs = {
-            name: (float(column[index, 0]), float(column[index, 1]))
-            for name in _PAIR_COLUMNS
-            if (column := getattr(self, name)) is not None
-        }
         x_min, y_min, x_max, y_max = (float(v) for v in self.boxes[index])
         return RoadUser(
             kind=RoadUserKind(int(self.kind[index])),
             track_id=int(self.track_id[index]),
             confidence=float(self.confidence[index]),
             box=(x_min, y_min, x_max, y_max),
-            **extra,
-            **pairs,  # type: ignore[arg-type]
+            riders=_number(self.riders, index),
+            helmets=_number(self.helmets, index),
+            position=_pair(self.position, index),
+            position_stddev=_pair(self.position_stddev, index),
+            velocity=_pair(self.velocity, index),
+            velocity_stddev=_pair(self.velocity_stddev, index),
         )
 
     def __iter__(self) -> Iterator[RoadUser]:
@@ -159,7 +157,7 @@ class Tracks:
 
     def select(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Tracks":
         """The chosen rows, by positions or by a mask of length n."""
-        columns = {
+        columns: dict[str, Any] = {
             f.name: column[index]
             for f in fields(self)
             if isinstance(column := getattr(self, f.name), np.ndarray)
@@ -168,6 +166,14 @@ class Tracks:
 
 
 _PAIR_COLUMNS = ("position", "position_stddev", "velocity", "velocity_stddev")
+
+
+def _number(column: Floats | None, index: int) -> float:
+    return nan if column is None else float(column[index])
+
+
+def _pair(column: Floats | None, index: int) -> Pair:
+    return UNKNOWN_PAIR if column is None else (float(column[index, 0]), float(column[index, 1]))
 
 
 @dataclass(frozen=True, slots=True)

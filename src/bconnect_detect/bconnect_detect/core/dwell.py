@@ -1,0 +1,119 @@
+"""Too long at one place: the watch that parking and stopping share."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.standing import Spot, Standing, StandingSettings
+from bconnect_detect.core.types import SECOND, Finding, RoadUser, Tracks
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
+
+
+@dataclass(frozen=True, slots=True)
+class DwellSettings:
+    """Thresholds beside the zone's own ``dwell``."""
+
+    in_zone: float = 0.6  # share of the box's lower edge inside the zone
+    min_looks: int = 5  # images of the vehicle at this place
+    min_seen: float = 0.5  # share of the time since it stopped that was really observed
+    discharge: float = 10.0  # s of green a queue is given to drive off
+    standing: StandingSettings = field(default_factory=StandingSettings)
+
+
+class Dwell:
+    """Base of a rule on standing in a zone longer than its ``dwell``.
+
+    Fires once per standing vehicle; only leaving the place arms it again.
+    """
+
+    type: ClassVar[ViolationType]
+    zone_kinds: ClassVar[frozenset[ZoneKind]]
+
+    def __init__(self, place: Place, settings: DwellSettings | None = None) -> None:
+        if place.zone.region is None:
+            raise ConfigError(f"{place.key}.region: is missing; {word(self.type)} needs an area")
+        self.place = place
+        self.settings = settings or DwellSettings()
+        self._region = place.zone.region
+        self._standing = Standing(self.settings.standing)
+
+    def check(self, tracks: Tracks, context: Context) -> list[Finding]:
+        """See ``Rule.check``."""
+        if not self.place.zone.is_active(self.place.local(tracks.stamp)):
+            self._standing.forgive()
+            return []
+        inside, outside = self._sort(tracks)
+        self._standing.outside(outside, tracks.stamp)
+        free = self._may_drive(tracks.stamp, context)
+        spots = self._standing.update(inside, tracks.stamp, counts=free)
+        findings = []
+        for spot in spots:
+            if free and not spot.reported and self._certain(spot):
+                spot.reported_at = spot.user.box
+                findings.append(self._finding(spot, tracks, context))
+        return findings
+
+    def reset(self, forget_places: bool = True) -> None:
+        """See ``Rule.reset``."""
+        self._standing.clear(keep_reported=not forget_places)
+
+    def __len__(self) -> int:
+        return len(self._standing)
+
+    def _sort(self, tracks: Tracks) -> tuple[list[RoadUser], frozenset[int]]:
+        polygon = geometry.to_pixels(self._region, tracks.width, tracks.height)
+        inside: list[RoadUser] = []
+        outside: set[int] = set()
+        kinds = self.place.kinds
+        for user in tracks:
+            if user.track_id <= 0 or geometry.area(user.box) <= 0:
+                continue
+            share = geometry.base_share(user.box, polygon)
+            if share >= self.settings.in_zone and user.kind in kinds:
+                inside.append(user)
+            elif share == 0.0:
+                outside.add(user.track_id)
+        return inside, frozenset(outside)
+
+    def _may_drive(self, stamp: int, context: Context) -> bool:
+        if self.place.zone.signal is None:
+            return True
+        reading = context.signal(self.place.zone.signal, stamp)
+        if reading is None or reading.aspect != SignalAspect.GREEN:
+            return False
+        return stamp - reading.since >= self.settings.discharge * SECOND
+
+    def _certain(self, spot: Spot) -> bool:
+        elapsed = spot.seen - spot.started
+        return (
+            spot.looks >= self.settings.min_looks
+            and spot.off_since is None
+            and spot.dwell > self.place.zone.dwell * SECOND
+            and (
+                self.place.zone.signal is not None or spot.dwell >= self.settings.min_seen * elapsed
+            )
+        )
+
+    def _finding(self, spot: Spot, tracks: Tracks, context: Context) -> Finding:
+        dwell, elapsed = spot.dwell / SECOND, (spot.seen - spot.started) / SECOND
+        limit = self.place.zone.dwell
+        kind = word(spot.user.kind)
+        return self.place.find(
+            self.type,
+            spot.user,
+            tracks,
+            spot.started,
+            trail=trail_of(list(spot.trail), tracks),
+            measured=dwell,
+            measured_low=dwell,
+            measured_high=max(dwell, elapsed),
+            limit=limit,
+            signal=context.signal(self.place.zone.signal, tracks.stamp),
+            confidence=spot.user.confidence,
+            explanation=(
+                f"The {kind} was seen standing in {self.place.name} for {dwell:.1f} s "
+                f"(of {elapsed:.1f} s since it stopped); {limit:g} s are allowed."
+            ),
+        )

@@ -1,0 +1,128 @@
+"""The rules of one camera, disarmed whenever the camera may not be believed."""
+
+from collections.abc import Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from bconnect_detect.core.rule import Context, Law, Place, Rule
+from bconnect_detect.core.rules import RULES
+from bconnect_detect.core.signals import SignalBook
+from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import CameraState, ViolationType, ZoneKind, word
+from bconnect_site.model import RULE_ZONES, Site
+
+# Tracks further apart than this do not describe one scene any more.
+MAX_GAP = 5 * SECOND
+
+
+class RuleBook:
+    """All rules of one camera over one stream of tracks."""
+
+    def __init__(self, camera: str, rules: Sequence[Rule], signals: SignalBook) -> None:
+        self.camera = camera
+        self.rules = tuple(rules)
+        self.state = CameraState.UNKNOWN
+        self._context = Context(signals)
+        self._last: int | None = None
+
+    @property
+    def armed(self) -> bool:
+        """Whether findings can come out: there are rules and the camera is surely fine."""
+        return bool(self.rules) and self.state == CameraState.OK
+
+    def check(self, tracks: Tracks) -> list[Finding]:
+        """Findings that became certain with this image; none while disarmed.
+
+        A stamp that runs backwards forgets everything, a gap of more than 5 s all that
+        was being watched, a repeated stamp is ignored.
+        """
+        if not self.armed:
+            return []
+        last, self._last = self._last, tracks.stamp
+        if last is not None and tracks.stamp == last:
+            return []
+        if last is not None and tracks.stamp < last:
+            self._reset(forget_places=True)
+        elif last is not None and tracks.stamp - last > MAX_GAP:
+            self._reset(forget_places=False)
+        return [finding for rule in self.rules for finding in rule.check(tracks, self._context)]
+
+    def on_signal(self, reading: SignalReading) -> None:
+        """What a signal of the site shows."""
+        self._context.signals.put(reading)
+
+    def on_camera_status(self, state: CameraState) -> None:
+        """How far the camera may be believed. A moved view voids even reported places."""
+        if state != CameraState.OK and self.state == CameraState.OK:
+            self._reset(forget_places=state == CameraState.MOVED)
+            self._last = None
+        self.state = state
+
+    def __len__(self) -> int:
+        """Road users remembered by all rules."""
+        return sum(len(rule) for rule in self.rules)
+
+    def _reset(self, forget_places: bool) -> None:
+        for rule in self.rules:
+            rule.reset(forget_places)
+
+
+def build_rules(
+    site: Site, camera: str, law: Law | None, today: date | None = None
+) -> tuple[list[Rule], list[str]]:
+    """The rules a site file asks for on one camera, and a sentence for each that is off.
+
+    Raises ConfigError when a zone lacks what its rule needs, or when the law has no
+    article for it ``today``.
+    """
+    wanted = site.cameras[camera]
+    rules: list[Rule] = []
+    off: list[str] = []
+    for kind in wanted.rule_types:
+        rule = RULES.get(kind)
+        if rule is None:
+            off.append(
+                f"rule {word(kind)} of camera {camera} is off: this version has no such rule"
+            )
+            continue
+        for place in _places(site, camera, rule.zone_kinds or RULE_ZONES[kind], law):
+            if law is not None and today is not None:
+                _check_article(law, kind, place, today)
+            rules.append(rule(place))
+    return rules, off
+
+
+def _check_article(law: Law, kind: ViolationType, place: Place, today: date) -> None:
+    try:
+        law.article(kind, place.zone.basis_kind, today)
+    except ConfigError as error:
+        raise ConfigError(f"{place.key}.basis: {error}") from None
+
+
+def _places(site: Site, camera: str, kinds: frozenset[ZoneKind], law: Law | None) -> list[Place]:
+    zones = site.cameras[camera].zones
+    junctions = tuple(
+        zone.region for zone in zones.values() if zone.kind == ZoneKind.JUNCTION and zone.region
+    )
+    where = site.location
+    return [
+        Place(
+            site=site.site,
+            camera=camera,
+            name=name,
+            zone=zone,
+            timezone=ZoneInfo(site.timezone),
+            junctions=junctions,
+            latitude=where.latitude if where else float("nan"),
+            longitude=where.longitude if where else float("nan"),
+            law=law,
+        )
+        for name, zone in zones.items()
+        if zone.kind in kinds
+    ]
+
+
+def max_ages(site: Site) -> dict[str, float]:
+    """Seconds until a reading of each signal of a site is stale."""
+    return {name: signal.max_age for name, signal in site.signals.items()}

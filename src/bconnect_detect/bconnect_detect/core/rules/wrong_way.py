@@ -1,0 +1,155 @@
+"""Driving against the direction of a lane.
+
+UU 22/2009 Art. 287(1) with 106(4)a/b where a sign (S-1b "verboden") or a marking gives
+the direction, else Art. 287(3) with 106(4)d. The site file states which (basis).
+
+         zone: direction, arrow = lawful travel
+        |         ^            |
+        |         |            |        o  foot points of one track, oldest at the top
+        |   o     | arrow      |        the way from first to last runs against the
+        |   o     |            |        arrow: cosine <= -0.7
+        |   o     |            |
+        |___o_____|____________|
+
+Refuses when
+- the way is short (``min_sizes`` box sizes: reversing into a parking space) or young;
+- few images saw it, or one leap makes up much of it (an id that changed vehicles);
+- part of the way did not run against the arrow (turning, swerving, a U-turn);
+- the angle's 95 % interval reaches into what is allowed;
+- the box was cut by the image's border: its foot is then no foot.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import acos, cos, pi
+from typing import ClassVar
+
+import numpy as np
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.rule import Context, Place, feet_inside, trail_of
+from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import ViolationType, ZoneKind, word
+
+
+@dataclass(frozen=True, slots=True)
+class WrongWaySettings:
+    """When a way is long, steady and contrary enough."""
+
+    limit: float = acos(-0.7)  # rad off the arrow
+    min_sizes: float = 2.0  # box sizes of way
+    min_image: float = 0.05  # of the image's diagonal
+    min_seconds: float = 1.0
+    min_looks: int = 8  # images inside the zone
+    against: float = 0.85  # share of the way that ran against the arrow
+    leap: float = 0.34  # largest share of the way one step may make up
+    gap: float = 1.0  # s unseen inside the zone: the way begins anew
+    window: float = 15.0  # s of way looked at
+    foot_noise: float = 0.05  # box sizes, standard deviation of a foot point
+    forget: float = 10.0  # s
+
+
+@dataclass(slots=True)
+class _Way:
+    looks: deque[tuple[int, Pair, float]] = field(default_factory=lambda: deque(maxlen=160))
+    reported: bool = False
+
+
+class WrongWay:
+    """Displacement against the arrow of a direction zone."""
+
+    type: ClassVar[ViolationType] = ViolationType.WRONG_WAY
+    zone_kinds: ClassVar[frozenset[ZoneKind]] = frozenset({ZoneKind.DIRECTION})
+
+    def __init__(self, place: Place, settings: WrongWaySettings | None = None) -> None:
+        if place.zone.region is None or place.zone.direction is None:
+            missing = "region" if place.zone.region is None else "direction"
+            raise ConfigError(
+                f"{place.key}.{missing}: is missing; wrong_way needs an area and an arrow of "
+                "lawful travel [[x, y], [x, y]]"
+            )
+        self.place = place
+        self.settings = settings or WrongWaySettings()
+        self._region, self._arrow = place.zone.region, place.zone.direction
+        self._ways: Memory[_Way] = Memory(_Way, int(self.settings.forget * SECOND))
+
+    def check(self, tracks: Tracks, context: Context) -> list[Finding]:
+        """See ``Rule.check``."""
+        self._ways.expire(tracks.stamp)
+        if not self.place.zone.is_active(self.place.local(tracks.stamp)):
+            self._ways.clear()
+            return []
+        findings = []
+        for row in feet_inside(tracks, self._region, self.place.kinds):
+            user = tracks[row]
+            if geometry.clipped(user.box, tracks.width, tracks.height):
+                continue
+            way = self._ways.touch(user.track_id, tracks.stamp)
+            self._step(way, user, tracks.stamp)
+            if not way.reported and (found := self._judge(way, user, tracks)):
+                way.reported = True
+                findings.append(found)
+        return findings
+
+    def reset(self, forget_places: bool = True) -> None:
+        """See ``Rule.reset``."""
+        self._ways.clear()
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+    def _step(self, way: _Way, user: RoadUser, stamp: int) -> None:
+        if way.looks and stamp - way.looks[-1][0] > self.settings.gap * SECOND:
+            way.looks.clear()
+        way.looks.append((stamp, user.foot, geometry.size(user.box)))
+        while stamp - way.looks[0][0] > self.settings.window * SECOND:
+            way.looks.popleft()
+
+    def _judge(self, way: _Way, user: RoadUser, tracks: Tracks) -> Finding | None:
+        s = self.settings
+        started = way.looks[0][0]
+        if len(way.looks) < s.min_looks or tracks.stamp - started < s.min_seconds * SECOND:
+            return None
+        feet = np.array([foot for _, foot, _ in way.looks])
+        arrow = np.diff(geometry.to_pixels(self._arrow, tracks.width, tracks.height), axis=0)[0]
+        arrow /= np.hypot(*arrow)
+        yardstick = float(np.median([size for _, _, size in way.looks]))
+        total = feet[-1] - feet[0]
+        length = float(np.hypot(*total))
+        needed = max(s.min_sizes * yardstick, s.min_image * np.hypot(tracks.width, tracks.height))
+        if length < needed or not self._steady(np.diff(feet, axis=0), arrow, length):
+            return None
+        angle = acos(float(np.clip(total @ arrow / length, -1.0, 1.0)))
+        margin = 1.96 * 2**0.5 * s.foot_noise * yardstick / length
+        low, high = max(0.0, angle - margin), min(pi, angle + margin)
+        if low < s.limit:
+            return None
+        seconds = (tracks.stamp - started) / SECOND
+        return self.place.find(
+            self.type,
+            user,
+            tracks,
+            started,
+            trail=trail_of([(float(x), float(y)) for x, y in feet], tracks),
+            measured=angle,
+            measured_low=low,
+            measured_high=high,
+            limit=s.limit,
+            confidence=user.confidence,
+            explanation=(
+                f"The {word(user.kind)} moved {length / yardstick:.1f} of its own sizes in "
+                f"{seconds:.1f} s against the arrow of {self.place.name} "
+                f"(cosine {cos(angle):.2f}; up to {cos(s.limit):.2f} is not wrong way)."
+            ),
+        )
+
+    def _steady(self, steps: np.ndarray, arrow: np.ndarray, length: float) -> bool:
+        lengths = np.hypot(steps[:, 0], steps[:, 1])
+        along = steps @ arrow
+        against = float(lengths[along < 0].sum())
+        return bool(
+            lengths.max() <= self.settings.leap * length
+            and against >= self.settings.against * lengths.sum()
+        )

@@ -1,0 +1,169 @@
+"""How long a road user has stood at one place, counting only what was seen.
+
+Used by the rules on stopping and parking. A *spot* is a place where somebody stands,
+not a track: trackers change ids behind a passing bus, vehicles do not change places.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.types import SECOND, Box, Pair, RoadUser
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSettings:
+    """When standing is standing."""
+
+    still: float = 0.3  # box sizes a foot point may wander
+    left: float = 1.0  # box sizes away from where it was reported: it has left
+    move_confirm: float = 1.0  # s off the place until it counts as having left
+    count_gap: float = 1.0  # s between two looks that still count as looking
+    handover: float = 10.0  # s after which a new id on the place is somebody else
+    same_place: float = 0.6  # IoU of the two boxes for a hand-over
+    forget: float = 30.0  # s unseen until a place is free again
+    forget_reported: float = 300.0  # s unseen until a reported place may be reported again
+    capacity: int = 256  # places per zone
+
+
+@dataclass(slots=True)
+class Spot:
+    """Somebody standing. Times in ns."""
+
+    track_id: int
+    anchor: Box
+    started: int
+    seen: int
+    user: RoadUser
+    dwell: int = 0
+    looks: int = 1
+    off_since: int | None = None
+    reported_at: Box | None = None
+    trail: deque[Pair] = field(default_factory=lambda: deque(maxlen=64))
+
+    @property
+    def reported(self) -> bool:
+        """Whether this standing has been found already."""
+        return self.reported_at is not None
+
+
+def _foot(box: Box) -> Pair:
+    return (box[0] + box[2]) / 2, box[3]
+
+
+class Standing:
+    """The spots of one zone."""
+
+    def __init__(self, settings: StandingSettings | None = None) -> None:
+        self.settings = settings or StandingSettings()
+        self._spots: list[Spot] = []
+
+    def update(self, users: list[RoadUser], stamp: int, counts: bool) -> list[Spot]:
+        """Look at the vehicles now in the zone; returns the spots seen in this image.
+
+        counts: whether the time since the last look is held against anybody.
+        """
+        self._expire(stamp)
+        seen: list[Spot] = []
+        left = self._match_ids(users, stamp, counts, seen)
+        for user in left:
+            if any(geometry.iou(s.user.box, user.box) >= self.settings.same_place for s in seen):
+                continue  # a second box on the same vehicle
+            spot = self._match_place(user, stamp, seen)
+            if spot is None:
+                spot = Spot(user.track_id, user.box, stamp, stamp, user)
+                spot.trail.append(user.foot)
+                self._spots.append(spot)
+            else:
+                spot.track_id = user.track_id
+                self._look(spot, user, stamp, counts)
+            seen.append(spot)
+        return seen
+
+    def outside(self, track_ids: frozenset[int], stamp: int) -> None:
+        """Vehicles seen outside the zone; those who stay out free their places."""
+        gone = int(self.settings.move_confirm * SECOND)
+        for spot in self._spots:
+            if spot.track_id in track_ids and spot.off_since is None:
+                spot.off_since = stamp
+        self._spots = [
+            s
+            for s in self._spots
+            if s.track_id not in track_ids or s.off_since is None or stamp - s.off_since < gone
+        ]
+
+    def clear(self, keep_reported: bool = False) -> None:
+        """Forget who stands; with keep_reported only what was not reported yet."""
+        self._spots = [s for s in self._spots if keep_reported and s.reported]
+
+    def forgive(self) -> None:
+        """Set every count back to nothing, e.g. outside the hours of the zone."""
+        for spot in self._spots:
+            spot.dwell, spot.started = 0, spot.seen
+
+    def __len__(self) -> int:
+        return len(self._spots)
+
+    def __iter__(self) -> Iterator[Spot]:
+        return iter(self._spots)
+
+    def _expire(self, stamp: int) -> None:
+        kept = [s for s in self._spots if stamp - s.seen <= self._memory(s)]
+        self._spots = kept[-self.settings.capacity :]
+
+    def _memory(self, spot: Spot) -> int:
+        chosen = self.settings.forget_reported if spot.reported else self.settings.forget
+        return int(chosen * SECOND)
+
+    def _match_ids(
+        self, users: list[RoadUser], stamp: int, counts: bool, seen: list[Spot]
+    ) -> list[RoadUser]:
+        by_id = {spot.track_id: spot for spot in self._spots}
+        left: list[RoadUser] = []
+        for user in users:
+            spot = by_id.get(user.track_id)
+            if spot is None:
+                left.append(user)
+                continue
+            self._look(spot, user, stamp, counts)
+            seen.append(spot)
+        return left
+
+    def _match_place(self, user: RoadUser, stamp: int, taken: list[Spot]) -> Spot | None:
+        best, best_iou = None, self.settings.same_place
+        for spot in self._spots:
+            patience = self._memory(spot) if spot.reported else self.settings.handover * SECOND
+            if any(spot is t for t in taken) or stamp - spot.seen > patience:
+                continue
+            if (overlap := geometry.iou(spot.anchor, user.box)) >= best_iou:
+                best, best_iou = spot, overlap
+        return best
+
+    def _look(self, spot: Spot, user: RoadUser, stamp: int, counts: bool) -> None:
+        step = stamp - spot.seen
+        spot.seen, spot.user, spot.looks = stamp, user, spot.looks + 1
+        if self._on_place(spot, user.box):
+            steady = spot.off_since is None
+            spot.off_since = None
+            if counts and steady and step <= self.settings.count_gap * SECOND:
+                spot.dwell += step
+            spot.trail.append(user.foot)
+        elif spot.off_since is None:
+            spot.off_since = stamp
+        elif stamp - spot.off_since >= self.settings.move_confirm * SECOND:
+            self._begin_again(spot, user, stamp)
+
+    def _begin_again(self, spot: Spot, user: RoadUser, stamp: int) -> None:
+        spot.anchor, spot.started, spot.off_since = user.box, stamp, None
+        spot.dwell, spot.looks = 0, 1
+        spot.trail.clear()
+        spot.trail.append(user.foot)
+        if spot.reported_at is not None:
+            away = geometry.distance(_foot(spot.reported_at), user.foot)
+            if away > self.settings.left * geometry.size(spot.reported_at):
+                spot.reported_at = None
+
+    def _on_place(self, spot: Spot, box: Box) -> bool:
+        wander = geometry.distance(_foot(spot.anchor), _foot(box))
+        return wander <= self.settings.still * geometry.size(spot.anchor)
