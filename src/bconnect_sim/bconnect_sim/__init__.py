@@ -1,0 +1,1 @@
+"""A simulated street with ground truth: traffic, picture, and what really happened."""

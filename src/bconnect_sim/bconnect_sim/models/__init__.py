@@ -1,0 +1,1 @@
+"""Vehicle meshes baked from Debian's sweethome3d-furniture; see ATTRIBUTION.md."""

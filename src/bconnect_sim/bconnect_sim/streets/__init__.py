@@ -1,0 +1,1 @@
+"""Shipped streets: road network for SUMO with its sources, and street.yaml."""
