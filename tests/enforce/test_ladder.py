@@ -14,8 +14,8 @@ from bconnect_site.kinds import Mode, Step, ViolationType
 
 ALL = (Step.REPRIMAND, Step.ANNOUNCEMENT, Step.CITATION)
 PHRASES = {
-    ViolationType.ILLEGAL_PARKING: Phrase("parking", 1),
-    ViolationType.WRONG_WAY: Phrase("wrong_way", 9),
+    (ViolationType.ILLEGAL_PARKING, "reprimand"): Phrase("parking_reprimand", 1),
+    (ViolationType.ILLEGAL_PARKING, "warning"): Phrase("parking_warning", 1),
 }
 
 
@@ -39,7 +39,7 @@ def test_finding_is_registered_and_spoken_violation_is_cited(offence, violation)
     on_finding = ladder.on_finding(offence())
     assert steps(on_finding) == [Step.REPRIMAND, Step.ANNOUNCEMENT]
     (order,) = on_finding.announcements
-    assert (order.speaker, order.phrase, order.priority) == ("tiang_1", "parking", 1)
+    assert (order.speaker, order.phrase, order.priority) == ("tiang_1", "parking_reprimand", 1)
     assert order.finding_id == offence().id
     assert order.stamp == offence().stamp
     assert order.expires == offence().stamp + 8 * SECOND
@@ -94,6 +94,24 @@ def test_socialisation_does_nothing_beyond_a_warning(offence, violation):
     assert outcome.measures == ()
     assert [w.step for w in outcome.withheld] == [Step.CITATION]
     assert "socialisation" in outcome.withheld[0].why
+
+
+@pytest.mark.parametrize(
+    ("mode", "policy", "levels"),
+    [
+        (Mode.ENFORCEMENT, ALL, ["reprimand", "warning"]),
+        (Mode.ENFORCEMENT, (Step.ANNOUNCEMENT, Step.CITATION), ["warning", "warning"]),
+        (Mode.SOCIALISATION, (Step.ANNOUNCEMENT,), ["reprimand", "reprimand"]),
+    ],
+)
+def test_the_first_word_is_friendly(mode, policy, levels, offence):
+    ladder = Ladder(rules(mode=mode, policies={"default": policy}))
+    spoken = []
+    for n in range(2):
+        stamp = offence().stamp + n * 90 * SECOND
+        outcome = ladder.on_finding(offence(n + 1, track_id=7, stamp=stamp))
+        spoken += [order.phrase.removeprefix("parking_") for order in outcome.announcements]
+    assert spoken == levels
 
 
 @pytest.mark.parametrize(
@@ -176,7 +194,7 @@ def test_one_speaker_pauses_between_vehicles_the_other_speaks(offence):
     ("fields", "why"),
     [
         ({"hears": {}}, "no speaker hears simpang_utara"),
-        ({"phrases": {}}, "no phrase for illegal_parking"),
+        ({"phrases": {}}, "no phrase of level reprimand for illegal_parking"),
     ],
 )
 def test_nothing_to_say_it_with(fields, why, offence):

@@ -61,9 +61,10 @@ class _Engine:
             raw, ctypes.c_size_t(len(raw)), 0, 0, 0, _UTF8, None, None
         )
         self._lib.espeak_Synchronize()
-        if status != 0 or not self._pieces:
+        samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.int16)
+        if status != 0 or not samples.any():
             raise VoiceError(f'eSpeak NG made no sound of "{text}" (status {status})')
-        return np.concatenate(self._pieces)
+        return samples
 
     def _collect(self, wave: ctypes._Pointer[ctypes.c_short], count: int, _: object) -> int:
         if wave and count > 0:

@@ -2,11 +2,13 @@
 
 A policy is a list of steps for one kind of offence, softest first; each listed step acts:
 
-    reprimand     a line in the register, at once, on the finding; nothing is heard.
-                  It is what later offences are counted against.
+    reprimand     a line in the register, at once, on the finding. Alone it is silent. Where
+                  the policy has one, the first word spoken to a road user is the friendly
+                  phrase (level "reprimand") instead of the stern one (level "warning").
     announcement  a spoken phrase from every speaker that hears the camera, at once, on the
                   finding; withheld during a cool-down, so that no pole shouts at one vehicle
-                  again and again.
+                  again and again. In socialisation mode always the friendly phrase: the stern
+                  ones speak of consequences that there are not yet.
     citation      a referral for police validation, on the sealed violation, only in
                   enforcement mode and only with a sealed picture of the deciding moment.
     sticker, tow  known to the messages, not carried out yet: noted as withheld.
@@ -23,12 +25,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bconnect_enforce.core.memory import Memory
 from bconnect_enforce.core.reasons import local_time, reason
 from bconnect_enforce.core.records import Announcement, Measure, Offence, Violation, identity
 from bconnect_site.kinds import Mode, Step, ViolationType
+
+Level = Literal["reprimand", "warning"]
 
 SECOND = 1_000_000_000
 WARNINGS = frozenset({Step.REPRIMAND, Step.ANNOUNCEMENT})
@@ -49,7 +54,8 @@ class Rules:
     """The policy of one site, as data. Durations in ns.
 
     `policies` by the offence's word ("wrong_way") or "default"; `hears` names the cameras of
-    each speaker; `phrases` says what is spoken for each kind of offence.
+    each speaker; `phrases` says what is spoken for each kind of offence and level. `cooldown`
+    is between two warnings to one road user, `speaker_pause` between two of one speaker.
     """
 
     timezone: ZoneInfo
@@ -57,7 +63,7 @@ class Rules:
     until: date | None = None
     policies: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     hears: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    phrases: Mapping[ViolationType, Phrase] = field(default_factory=dict)
+    phrases: Mapping[tuple[ViolationType, Level], Phrase] = field(default_factory=dict)
     cooldown: int = 60 * SECOND
     speaker_pause: int = 5 * SECOND
     speak_within: int = 8 * SECOND
@@ -77,6 +83,11 @@ class Rules:
         if word in self.policies:
             return word, self.policies[word]
         return "default", self.policies.get("default", DEFAULT_POLICY)
+
+    def level(self, kind: ViolationType, stamp: int, history: int) -> Level:
+        """How to speak: friendly in socialisation and on the first offence, stern after it."""
+        friendly = Step.REPRIMAND in self.policy(kind)[1] and history == 0
+        return "reprimand" if friendly or self.mode_at(stamp) is not Mode.ENFORCEMENT else "warning"
 
     def not_carried_out(self) -> tuple[str, ...]:
         """One sentence for each step that a policy names and this version cannot take."""
@@ -161,7 +172,7 @@ class Ladder:
         announcements: tuple[Announcement, ...] = ()
         why = self._refusal(step, mode, violation)
         if not why and step is Step.ANNOUNCEMENT:
-            announcements, why = self._announce(offence)
+            announcements, why = self._announce(offence, history)
         if why:
             return Outcome(withheld=(Withheld(offence.id, step, why),))
         return Outcome((self._measure(offence, step, mode, policy, history),), announcements)
@@ -177,14 +188,17 @@ class Ladder:
             return "no sealed picture of the deciding moment: no citation without proof"
         return ""
 
-    def _announce(self, offence: Offence) -> tuple[tuple[Announcement, ...], str]:
+    def _announce(
+        self, offence: Offence, history: int
+    ) -> tuple[tuple[Announcement, ...], str]:
         """Orders for the speakers that may speak now, or why none may."""
         speakers = [name for name, cams in self._rules.hears.items() if offence.camera in cams]
-        phrase = self._rules.phrases.get(offence.type)
+        level = self._rules.level(offence.type, offence.stamp, history)
+        phrase = self._rules.phrases.get((offence.type, level))
         if not speakers:
             return (), f"no speaker hears {offence.camera}"
         if phrase is None:
-            return (), f"no phrase for {offence.type.name.lower()}"
+            return (), f"no phrase of level {level} for {offence.type.name.lower()}"
         key = (offence.camera, offence.track_id)
         told = self._told.get(key) if offence.track_id else None
         if told is not None and abs(offence.stamp - told) < self._rules.cooldown:
