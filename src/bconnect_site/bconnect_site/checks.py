@@ -32,7 +32,7 @@ def mapping(value: Any) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, str]]:
@@ -69,7 +69,8 @@ def _zones(site: dict[str, Any], camera: str, values: dict[str, Any]) -> Found:
         if kind is ZoneKind.DIRECTION and zone.get("direction") is None:
             yield (
                 (*key, "direction"),
-                "is missing; a zone of kind direction has an arrow of lawful travel, [[x, y], [x, y]]",
+                "is missing; a zone of kind direction has an arrow of lawful travel, "
+                "[[x, y], [x, y]]",
             )
         if kind is ZoneKind.SPEED and zone.get("limit") is None:
             yield (*key, "limit"), "is missing; a zone of kind speed has a limit in m/s"
@@ -82,6 +83,7 @@ def _zone_kind(zone: dict[str, Any]) -> ZoneKind | None:
 
 def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> Found:
     zones = mapping(values.get("zones"))
+    junction = any(_zone_kind(mapping(zone)) is ZoneKind.JUNCTION for zone in zones.values())
     seen: set[str] = set()
     for index, rule in enumerate(_listed(values.get("rules"))):
         key: Key = ("cameras", camera, "rules", index)
@@ -98,6 +100,12 @@ def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> 
             yield key, f'"{rule}" needs a zone of kind {wanted} in this camera, found none'
         for name, zone in used.items():
             yield from _used_zone(("cameras", camera, "zones", name), rule, zone, catalogue)
+            if ZoneKind.STOP_LINE in kinds and zone.get("direction") is None and not junction:
+                yield (
+                    ("cameras", camera, "zones", name, "direction"),
+                    f'is missing; the rule "{rule}" needs an arrow of travel [[x, y], [x, y]], '
+                    "or a zone of kind junction in this camera",
+                )
 
 
 def _used_zone(key: Key, rule: str, zone: dict[str, Any], catalogue: Catalogue | None) -> Found:

@@ -12,12 +12,12 @@ from bconnect_site.yamlfile import Key, dotted
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_IN_SECONDS = (
+    *("dwell", "grace", "cooldown", "before", "after", "timeout", "max_age"),
+    *("ring_seconds", "lost_seconds"),
+)
 _UNITS = {
-    **dict.fromkeys(
-        ("dwell", "grace", "cooldown", "before", "after", "timeout", "max_age")
-        + ("ring_seconds", "lost_seconds"),
-        "a number of seconds",
-    ),
+    **dict.fromkeys(_IN_SECONDS, "a number of seconds"),
     "rate": "a number of hertz",
     "limit": "a number of metres per second",
     **dict.fromkeys(("width", "height", "image_size"), "a whole number of pixels"),

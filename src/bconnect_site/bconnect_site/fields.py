@@ -121,6 +121,13 @@ def _basis(value: str) -> str:
     return value
 
 
+def _points_schema(least: int, most: int | None) -> WithJsonSchema:
+    fraction = {"type": "number", "minimum": 0, "maximum": 1}
+    point = {"type": "array", "items": fraction, "minItems": 2, "maxItems": 2}
+    points = {"type": "array", "items": point, "minItems": least}
+    return WithJsonSchema(points if most is None else {**points, "maxItems": most})
+
+
 def _reference(value: str) -> str:
     """Refuses secrets in a file and half-written ``${...}``."""
     if "${" in ENV.sub("", value):
@@ -193,5 +200,5 @@ Seconds = Annotated[float, Field(ge=0.0, le=86400.0, allow_inf_nan=False)]
 # YAML knows lists only; `strict=False` lets a list become a tuple and nothing else.
 Point = Annotated[tuple[float, float], Field(strict=False)]
 Points = Annotated[tuple[Point, ...], Field(strict=False)]
-Line = Annotated[Points, _geometry(geometry.line_fault)]
-Region = Annotated[Points, _geometry(geometry.region_fault)]
+Line = Annotated[Points, _geometry(geometry.line_fault), _points_schema(2, 2)]
+Region = Annotated[Points, _geometry(geometry.region_fault), _points_schema(3, None)]

@@ -16,7 +16,7 @@ def _annotation(field: Any) -> Any:
     models = [a for a in get_args(kind) if isinstance(a, type) and issubclass(a, BaseModel)]
     if len(models) == 1 and type(None) in get_args(kind):
         return partial(models[0])
-    return Annotated[kind, *field.metadata] if field.metadata else kind
+    return Annotated[(kind, *field.metadata)] if field.metadata else kind
 
 
 def partial(model: type[BaseModel], *, without: tuple[str, ...] = ()) -> type[BaseModel]:
@@ -36,17 +36,23 @@ _SHARED = ("timezone", "ladder", "detector", "tracker", "evidence", "law")
 _OWN = tuple(name for name in Site.model_fields if name not in _SHARED)
 
 _FleetSite = partial(Site, without=_OWN)
-_FleetCamera = partial(Camera, without=("zones", "rules", "source", "process", "calibration"))
+_FleetCamera = partial(
+    Camera, without=("zones", "rules", "source", "process", "calibration", "location")
+)
 _FleetZone = partial(Zone, without=("kind", "line", "region", "direction", "signal", "basis"))
 _FleetSignal = partial(Signal, without=("camera", "region", "address", "phase"))
 _FleetSpeaker = partial(Speaker, without=("hears",))
+
+_TEMPLATES: dict[str, Any] = {
+    "camera": (_FleetCamera | None, Field(default=None, description="every camera")),
+    "zone": (dict[Kind, _FleetZone] | None, Field(default=None, description="zones by kind")),  # type: ignore[valid-type]
+    "signal": (_FleetSignal | None, Field(default=None, description="every signal")),
+    "speaker": (_FleetSpeaker | None, Field(default=None, description="every speaker")),
+}
 
 Fleet: type[BaseModel] = create_model(
     "Fleet",
     __base__=_FleetSite,
     __doc__="Settings shared by every site; a site file overrules them.",
-    camera=(_FleetCamera | None, Field(default=None, description="every camera")),
-    zone=(dict[Kind, _FleetZone] | None, Field(default=None, description="zones by kind")),  # type: ignore[valid-type]
-    signal=(_FleetSignal | None, Field(default=None, description="every signal")),
-    speaker=(_FleetSpeaker | None, Field(default=None, description="every speaker")),
+    **_TEMPLATES,
 )

@@ -49,7 +49,8 @@ def load_site(path: str | Path, *, fleet: str | Path | None = None) -> LoadedSit
     plain, lines, raw = read_yaml(path, site_shown)
     config_dir = Path(fleet).resolve().parent if fleet else config_dir_of(path) or _any_config()
     fleet_path = Path(fleet) if fleet else config_dir / "fleet.yaml" if config_dir else None
-    fleet_plain, fleet_shown = {}, "config/fleet.yaml"
+    fleet_plain: dict[str, Any] = {}
+    fleet_shown = "config/fleet.yaml"
     fleet_lines: dict[Key, int] = {}
     if fleet_path is not None:
         fleet_shown = shown(fleet_path)

@@ -135,9 +135,10 @@ class Camera(Strict):
 
     source: Source = Field(description="rtsp://, file://, v4l2://, sim:// or ${NAME}")
     loop: bool = Field(default=False, description="a file begins again at its end")
+    location: Location | None = Field(default=None, description="its own; else the site's")
     detect: DetectSettings = DetectSettings()
     calibration: Text | None = Field(default=None, description="file, from the config folder")
-    zones: dict[Name, Zone] = {}
+    zones: dict[Name, Zone] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
     ring_seconds: float = Field(
         default=20.0, ge=1.0, le=300.0, description="s of encoded stream kept for evidence"
@@ -192,16 +193,21 @@ class Site(Strict):
     timezone: Timezone = "Asia/Makassar"
     location: Location | None = None
     cameras: dict[Name, Camera] = Field(min_length=1)
-    signals: dict[Name, Signal] = {}
-    speakers: dict[Name, Speaker] = {}
+    signals: dict[Name, Signal] = Field(default_factory=dict)
+    speakers: dict[Name, Speaker] = Field(default_factory=dict)
     ladder: LadderSettings = LadderSettings()
     detector: DetectorSettings = DetectorSettings()
     tracker: TrackerSettings = TrackerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")
     processes: dict[str, str] = Field(
-        default={}, description="node: process or process@host; regroups what plan() chose"
+        default_factory=dict,
+        description="node: process or process@host; regroups what plan() chose",
     )
+
+    def location_of(self, camera: str) -> Location | None:
+        """Where a camera stands: its own location, else the site's."""
+        return self.cameras[camera].location or self.location
 
     def zones(self) -> list[tuple[str, str, Zone]]:
         """Every zone as (camera, name, zone), in the order of the file."""

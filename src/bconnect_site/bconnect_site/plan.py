@@ -2,9 +2,9 @@
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bconnect_site import find, names
 from bconnect_site.errors import ConfigError
@@ -162,7 +162,7 @@ def source_url(loaded: LoadedSite, camera: Camera) -> str:
     rest = camera.source.removeprefix("file://")
     if rest == camera.source or rest.startswith(("/", "${", "~")):
         return camera.source
-    return f"file://{resolve_path(loaded, rest)}"
+    return f"file://{os.path.normpath(resolve_path(loaded, rest))}"
 
 
 def _perception(site: Site, site_file: str, layout: StateLayout) -> list[NodeSpec]:

@@ -29,10 +29,10 @@ class LadderSettings(Strict):
         default=None,
         description="last day of socialisation, in the site's time zone; enforcement follows",
     )
-    cooldown: Seconds = Field(default=20.0, description="s between two announcements of a camera")
+    cooldown: Seconds = Field(default=60.0, description="s between two warnings to one road user")
     policies: dict[PolicyName, Steps] = Field(
-        default={"default": ("announcement", "citation")},
-        description="violation type or default: the steps that answer it, in order",
+        default={"default": ("reprimand", "announcement", "citation")},
+        description="violation type or default: the steps that answer it, softest first",
     )
 
 
