@@ -1,0 +1,110 @@
+"""Short conversations with a running graph: listen to diagnostics, call a service."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rclpy
+from bconnect_msgs.srv import ReviewCitation
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+
+from bconnect_bringup.health import LEVELS, NodeHealth
+from bconnect_site import names
+
+DECISIONS = {
+    "confirm": ReviewCitation.Request.DECISION_CONFIRM,
+    "reject": ReviewCitation.Request.DECISION_REJECT,
+    "withdraw": ReviewCitation.Request.DECISION_WITHDRAW,
+}
+
+
+class Visit:
+    """A node of ours for a short while; `wait` runs its callbacks."""
+
+    def __init__(self, name: str) -> None:
+        self.context = rclpy.Context()
+        self.context.init(args=[])
+        self.node = Node(
+            name, context=self.context, enable_rosout=False, start_parameter_services=False
+        )
+        self._executor = EventsExecutor(context=self.context)
+        self._executor.add_node(self.node)
+
+    def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Runs callbacks until the condition holds, at most `timeout` s. Whether it holds."""
+        until = time.monotonic() + timeout
+        while not condition():
+            left = until - time.monotonic()
+            if left <= 0.0:
+                return False
+            # spin() without a timeout hangs in the wheels.
+            future = self._executor.create_future()
+            self._executor.spin_until_future_complete(future, timeout_sec=min(0.1, left))
+        return True
+
+    def close(self) -> None:
+        """In the order that leaves no shared memory behind."""
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+
+@contextmanager
+def visit(name: str) -> Iterator[Visit]:
+    """A Visit that is closed at the end."""
+    guest = Visit(name)
+    try:
+        yield guest
+    finally:
+        guest.close()
+
+
+def from_diagnostics(message: Any) -> list[NodeHealth]:
+    """Every status of a DiagnosticArray."""
+    return [
+        NodeHealth(
+            node=status.name,
+            site=status.hardware_id,
+            level=LEVELS.get(ord(status.level), "error"),
+            message=status.message,
+            values={pair.key: pair.value for pair in status.values},
+        )
+        for status in message.status
+    ]
+
+
+def listen(
+    seconds: float, enough: Callable[[dict[str, NodeHealth]], bool]
+) -> dict[str, NodeHealth]:
+    """Node name to its last word, after `seconds` or as soon as it is enough."""
+    heard: dict[str, NodeHealth] = {}
+
+    def remember(message: Any) -> None:
+        heard.update({health.node: health for health in from_diagnostics(message)})
+
+    with visit("bconnect_status") as guest:
+        guest.node.create_subscription(DiagnosticArray, "/diagnostics", remember, 100)
+        guest.wait(lambda: enough(heard), seconds)
+    return heard
+
+
+def review(
+    site: str, number: str, decision: str, reviewer: str, reason: str, patience: float = 5.0
+) -> tuple[bool, str]:
+    """Sends an officer's decision to the site's ledger. Whether it was taken, and a sentence."""
+    service = f"{names.site_ns(site)}/{names.REVIEW_CITATION}"
+    with visit("bconnect_review") as guest:
+        client = guest.node.create_client(ReviewCitation, service)
+        if not guest.wait(client.service_is_ready, patience):
+            return False, f'nobody answers at {service}: is site "{site}" running?'
+        request = ReviewCitation.Request(
+            number=number, decision=DECISIONS[decision], reviewer=reviewer, reason=reason
+        )
+        future = client.call_async(request)
+        if not guest.wait(future.done, patience):
+            return False, f"{service} did not answer within {patience:g} s"
+        answer = future.result()
+        return answer.success, answer.message

@@ -1,0 +1,253 @@
+"""The command line: `bconnect COMMAND`. Every error is one sentence and an exit code."""
+
+import argparse
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bconnect_bringup import __doc__ as purpose
+from bconnect_bringup.console import table
+from bconnect_site.errors import ConfigError
+
+OK, FAILED, WRONG = 0, 1, 2
+LISTEN = 2.5  # s
+NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 0 done, 1 failed, 2 wrong input."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["python"]:
+        os.execv(sys.executable, [sys.executable, *arguments[1:]])
+    if arguments[:1] == ["sim"]:
+        return _guarded(lambda: _sim(arguments[1:]))
+    options = _parser().parse_args(arguments)
+    return _guarded(lambda: options.run(options))
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except ConfigError as error:
+        for sentence in str(error).splitlines():
+            print(f"bconnect: {sentence}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bconnect", description=purpose)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Any], int], words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(run=run)
+        return made
+
+    def with_site(made: argparse.ArgumentParser, many: str | None = None) -> None:
+        made.add_argument("site", nargs=many, help="name of a site in config/, or a site file")
+
+    def with_state(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--state", metavar="FOLDER", help="folder of all sites' state")
+
+    made = command("up", _up, "run a site until Ctrl-C")
+    with_site(made)
+    with_state(made)
+    made.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a value over the site file"
+    )
+    made = command("demo", _demo, "run the demonstration corridor to its end")
+    with_state(made)
+    made.add_argument("--minutes", type=float, default=8.0, help="longest time to run")
+    made.add_argument("--keep", action="store_true", help="loop the footage until Ctrl-C")
+    made.add_argument("--light", action="store_true", help="detect with ONNX Runtime, no torch")
+    made = command("status", _status, "nodes, rates, drops and last errors of what runs")
+    with_site(made, "?")
+    with_state(made)
+    made.add_argument("--json", action="store_true", help="for programs")
+    with_site(command("check", _check, "validate a site file"))
+    with_site(command("explain", _explain, "every value of a site and the layer it came from"))
+    with_site(command("plan", _plan, "the nodes and processes that run a site"))
+    made = command("citations", _citations, "the citations in a site's ledger")
+    with_site(made)
+    with_state(made)
+    made = command("review", _review, "an officer's decision on a citation")
+    made.add_argument("number", help="e.g. BC-demo-2026-000001")
+    made.add_argument("decision", choices=("confirm", "reject", "withdraw"))
+    made.add_argument("--reviewer", required=True, help="who decides")
+    made.add_argument("--reason", default="", help="needed to reject or withdraw")
+    command("schema", _schema, "JSON schema of site files, for editors")
+    command("version", _version, "version of this software")
+    # Handled before parsing: what follows belongs to the other program.
+    command("sim", _version, "the simulated street (bconnect sim --help)")
+    command("python", _version, "Python inside this environment (bconnect python -m pytest)")
+    return parser
+
+
+def _up(options: Any) -> int:
+    from bconnect_bringup.prepare import load, prepare
+    from bconnect_bringup.runner import up
+
+    loaded = load(options.site, _settings(options.set))
+    return up(prepare(loaded, state=options.state))
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    import yaml
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f'--set: found "{pair}", needs KEY=VALUE')
+        try:
+            settings[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f'--set: {key}: "{value}" is not a YAML value') from None
+    return settings
+
+
+def _demo(options: Any) -> int:
+    from bconnect_bringup.demo import demo
+
+    if not options.minutes > 0.0:
+        raise ConfigError(f"--minutes: must be more than 0, found {options.minutes:g}")
+    return demo(
+        state=options.state, minutes=options.minutes, keep=options.keep, light=options.light
+    )
+
+
+def _status(options: Any) -> int:
+    from bconnect_bringup.ask import listen
+    from bconnect_bringup.health import judge, to_plain, to_table
+
+    site, expected = _expected(options)
+    heard = listen(LISTEN, lambda h: bool(expected) and all(name in h for name in expected))
+    nodes = judge(heard, expected, site) if site else judge(heard, sorted(heard), "")
+    if options.json:
+        print(json.dumps({"site": site or None, "nodes": to_plain(nodes)}, indent=2))
+    elif nodes:
+        print(to_table(nodes))
+    else:
+        print(f"no node was heard on /diagnostics in {LISTEN:g} s: nothing of B-Connect runs here")
+    return FAILED if not nodes or any(node.bad for node in nodes) else OK
+
+
+def _expected(options: Any) -> tuple[str, list[str]]:
+    """The site's name and the full names of its nodes: of the running plan, or a fresh one."""
+    from bconnect_bringup.prepare import load
+    from bconnect_bringup.state import state_root
+    from bconnect_site.plan import Plan, StateLayout, plan
+
+    if options.site is None:
+        return "", []
+    root = state_root(options.state)
+    try:
+        loaded = load(options.site)
+    except ConfigError:
+        layout = StateLayout.of(root, options.site)
+        if not layout.plan_file.is_file():
+            raise
+        site = options.site
+    else:
+        site = loaded.site.site
+        layout = StateLayout.of(root, site)
+        if not layout.plan_file.is_file():
+            made = plan(loaded, site_file=str(layout.site_file), state_dir=str(root))
+            return site, [node.full_name for node in made.nodes]
+    made = Plan.from_json(layout.plan_file.read_text(encoding="utf-8"))
+    return site, [node.full_name for node in made.nodes]
+
+
+def _check(options: Any) -> int:
+    from bconnect_bringup.prepare import load
+
+    loaded = load(options.site)
+    site = loaded.site
+    print(
+        f"{loaded.shown}: {site.kind} {site.site} is valid: {len(site.cameras)} cameras, "
+        f"{len(site.signals)} signals, {len(site.speakers)} speakers"
+    )
+    return OK
+
+
+def _explain(options: Any) -> int:
+    from bconnect_bringup.prepare import load
+    from bconnect_site.explain import explain, format_explanation
+
+    print(format_explanation(explain(load(options.site)), full=not sys.stdout.isatty()))
+    return OK
+
+
+def _plan(options: Any) -> int:
+    from bconnect_bringup.prepare import load
+    from bconnect_bringup.state import state_root
+    from bconnect_site.plan import StateLayout, plan
+
+    loaded = load(options.site)
+    root = state_root(None)
+    layout = StateLayout.of(root, loaded.site.site)
+    made = plan(loaded, site_file=str(layout.site_file), state_dir=str(root))
+    rows = [(node.process, node.host or "here", node.full_name, node.target) for node in made.nodes]
+    print(table(("PROCESS", "HOST", "NODE", "CLASS"), rows))
+    return OK
+
+
+def _citations(options: Any) -> int:
+    from bconnect_bringup.ledger import layout_of, summary, to_table, zone_of
+
+    layout = layout_of(options.site, options.state)
+    print(to_table(summary(layout), zone_of(layout)))
+    return OK
+
+
+def _review(options: Any) -> int:
+    from bconnect_bringup.ask import review
+
+    match = NUMBER.fullmatch(options.number)
+    if match is None:
+        raise ConfigError(
+            f'number: found "{options.number}", needs the form BC-<site>-<year>-<serial>'
+        )
+    if options.decision != "confirm" and not options.reason.strip():
+        raise ConfigError(f"--reason: is needed to {options.decision} a citation")
+    done, message = review(
+        match["site"], options.number, options.decision, options.reviewer, options.reason
+    )
+    print(message, file=sys.stdout if done else sys.stderr)
+    return OK if done else FAILED
+
+
+def _schema(_: Any) -> int:
+    from bconnect_site.model import Site
+    from bconnect_site.schema import schema_text
+
+    print(schema_text(Site), end="")
+    return OK
+
+
+def _version(_: Any) -> int:
+    from bconnect_site import __version__
+
+    print(f"bconnect {__version__}")
+    return OK
+
+
+def _sim(arguments: list[str]) -> int:
+    try:
+        sim = importlib.import_module("bconnect_sim.cli")
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"the simulation is not installed here: {error}") from None
+    return int(sim.main(arguments) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Where a running site keeps what it writes, and the lock that lets it run once."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from bconnect_site.errors import ConfigError
+from bconnect_site.plan import StateLayout
+
+VARIABLE = "BCONNECT_STATE"
+ELSEWHERE = f"choose another folder with --state or {VARIABLE}"
+
+
+def state_root(given: str | Path | None = None) -> Path:
+    """The folder of all sites' state: as given, $BCONNECT_STATE, or the user's state folder."""
+    if given:
+        return Path(given).expanduser().resolve()
+    if named := os.environ.get(VARIABLE):
+        return Path(named).expanduser().resolve()
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "bconnect"
+
+
+def create(layout: StateLayout) -> None:
+    """Makes the site's folders. Raises ConfigError when that is not possible."""
+    try:
+        for folder in (layout.log_dir, layout.evidence_dir, layout.audio_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{layout.root}: cannot be written ({error.strerror}); {ELSEWHERE}"
+        ) from None
+
+
+def lock_file(layout: StateLayout) -> Path:
+    """Beside the site's folder, so that the folder can be moved while the lock is held."""
+    return layout.root.with_name(f"{layout.root.name}.lock")
+
+
+def lock(layout: StateLayout, site_file: str) -> int:
+    """Takes the site's lock and returns its descriptor; held until it and all its copies close.
+
+    Children that inherit the descriptor keep the lock when the runner is killed, so a second
+    graph cannot start beside the remains of a first. Raises ConfigError when it is held.
+    """
+    path = lock_file(layout)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); {ELSEWHERE}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        written = os.read(descriptor, 4096).decode(errors="replace")
+        os.close(descriptor)
+        raise ConfigError(_held(layout, written)) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n{site_file}\n".encode())
+    return descriptor
+
+
+def is_running(layout: StateLayout) -> bool:
+    """Whether somebody holds the site's lock."""
+    try:
+        descriptor = os.open(lock_file(layout), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _held(layout: StateLayout, written: str) -> str:
+    site = layout.root.name
+    pid, _, origin = written.strip().partition("\n")
+    if pid.isdigit() and psutil.pid_exists(int(pid)):
+        return (
+            f'site "{site}" is already running here (process {pid}, from {origin}); '
+            "stop it first, or give this one another site name or --state folder"
+        )
+    left = ", ".join(str(p) for p in sorted(_processes_of(layout)))
+    return (
+        f'site "{site}" was left running by a runner that died'
+        f"{f' (processes {left})' if left else ''}; wait until they have stopped, or end them"
+    )
+
+
+def _processes_of(layout: StateLayout) -> Iterator[int]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(layout.plan_file) in process.cmdline():
+                yield process.pid
