@@ -1,0 +1,79 @@
+"""Stills and clips out of encoded packets (PyAV): clips by stream copy, stills by decoding."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import av.error
+
+from ..core.types import Packet, Pixels, StreamInfo
+
+MP4 = {"h264", "hevc", "mpeg4", "mjpeg", "av1", "libdav1d", "vp9"}  # the rest goes to Matroska
+
+
+class CutError(Exception):
+    """Something could not be cut; str() is a clause without a subject."""
+
+
+def still(packets: Sequence[Packet], pts: int) -> Pixels:
+    """The full-size picture (h, w, 3) uint8 BGR of ``pts``; decodes from the key frame.
+
+    Raises CutError.
+    """
+    info = packets[0].info
+    try:
+        context: Any = av.CodecContext.create(info.codec, "r")
+        if info.extradata:
+            context.extradata = info.extradata
+        best: Any = None
+        for raw in (*map(_raw, packets), None):
+            for frame in context.decode(raw):
+                if frame.pts is None or frame.is_corrupt:
+                    continue
+                if best is None or abs(frame.pts - pts) < abs(best.pts - pts):
+                    best = frame
+    except (av.error.FFmpegError, ValueError) as error:
+        raise CutError(f"its pictures cannot be decoded ({type(error).__name__})") from None
+    if best is None:
+        raise CutError("its pictures cannot be decoded")
+    return best.to_ndarray(format="bgr24")
+
+
+def clip(packets: Sequence[Packet]) -> tuple[str, bytes]:
+    """(file ending, file) of the packets as they are, without encoding again.
+
+    Times start at 0; packets belong to one session. Raises CutError.
+    """
+    info = packets[0].info
+    ending, form = ("mp4", "mp4") if info.codec in MP4 else ("mkv", "matroska")
+    # A raw stream's first key frame may carry a negative decoding time; pictures start at 0.
+    first = min(packet.pts for packet in packets)
+    buffer = io.BytesIO()
+    try:
+        with av.open(buffer, "w", format=form) as out:
+            stream = _stream(out, info)
+            for packet in packets:
+                raw = _raw(packet, first)
+                raw.stream = stream
+                out.mux(raw)
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
+        raise CutError(f"the {info.codec} stream does not fit into {ending} "
+                       f"({type(error).__name__})") from None
+    return ending, buffer.getvalue()
+
+
+def _stream(out: Any, info: StreamInfo) -> Any:
+    if info.header:
+        with av.open(io.BytesIO(info.header), format="nut") as head:
+            return out.add_stream_from_template(head.streams.video[0])
+    return out.add_mux_stream(info.codec, width=info.width, height=info.height)
+
+
+def _raw(packet: Packet, origin: int = 0) -> Any:
+    raw: Any = av.Packet(packet.data)
+    raw.pts, raw.dts = packet.pts - origin, packet.dts - origin
+    raw.time_base, raw.is_keyframe = packet.info.time_base, packet.keyframe
+    return raw

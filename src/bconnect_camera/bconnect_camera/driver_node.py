@@ -1,0 +1,198 @@
+"""A camera in the graph: pictures, state, and the evidence cut from its encoded stream."""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from bconnect_msgs.msg import CameraStatus, Capture, CaptureRequest
+from bconnect_node.base import BconnectNode
+from bconnect_node.frames import Frame, FramePublisher
+from bconnect_node.qos import EVENT, SENSOR, STATE
+from bconnect_node.run import run
+from sensor_msgs.msg import CameraInfo
+
+from bconnect_site import names
+from bconnect_site.environment import expand_env
+from bconnect_site.errors import ConfigError
+
+from . import convert, sources
+from .adapters import calibration
+from .core.address import Address, parse
+from .core.backoff import Backoff
+from .core.captures import CaptureDesk, CaptureJob
+from .core.cuts import Cut
+from .core.feed import Feed, LinkState
+from .core.health import HEIGHT, WIDTH, PictureHealth
+from .core.pacing import Decimator
+from .core.ring import EncodedRing
+from .core.status import RateMeter, Verdict, judge
+from .core.types import Packet, Picture, SourceError
+from .cutting import cut
+
+LOOK_RATE = 2.0  # Hz, how often the picture's health is judged
+STATUS_PERIOD = 0.5  # s between looks at the state; published on change and once a second
+DESK_PERIOD = 0.2  # s between looks at waiting captures
+
+
+@dataclass
+class CameraParams:
+    camera: str = field(default="", metadata={"description": "name of the camera in its site"})
+    frame_id: str = field(default="", metadata={"description": "optical frame of its images"})
+    source: str = field(default="", metadata={
+        "description": "URL of the stream; ${NAME} is taken from the environment"})
+    loop: bool = field(default=False, metadata={"description": "play a file again and again"})
+    width: int = field(default=640, metadata={
+        "minimum": 16, "maximum": 7680, "description": "px, of the published image"})
+    height: int = field(default=360, metadata={
+        "minimum": 16, "maximum": 4320, "description": "px, of the published image"})
+    rate: float = field(default=10.0, metadata={
+        "minimum": 0.0, "maximum": 240.0, "description": "Hz of published images; 0: every one"})
+    ring_seconds: float = field(default=20.0, metadata={
+        "minimum": 1.0, "maximum": 600.0, "description": "s of encoded stream kept"})
+    evidence_dir: str = field(default="", metadata={"description": "the evidence store"})
+    calibration: str = field(default="", metadata={"description": "calibration file or empty"})
+    importance: int = field(default=1, metadata={"minimum": 0, "description": "for schedulers"})
+    hardware: bool = field(default=True, metadata={"description": "try hardware decoders first"})
+
+
+class CameraDriver(BconnectNode):
+    """Decodes in a thread of its own, cuts evidence in another; callbacks only hand over."""
+
+    params: CameraParams
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__("camera", CameraParams, **kw)
+        p = self.params
+        self._address = self._checked_source()
+        self._lens = calibration.load(p.calibration) if p.calibration else None
+        self._stop = threading.Event()
+        self._ring = EncodedRing(p.ring_seconds)
+        self._pace, self._look = Decimator(p.rate), Decimator(LOOK_RATE)
+        self._eye, self._meter = PictureHealth(), RateMeter()
+        self._last_picture: int | None = None
+        self._reconnects = 0
+        self._shown: Verdict | None = None
+        self._shown_at = 0
+        self._requests: queue.Queue[CaptureJob] = queue.Queue(maxsize=64)
+        self._frames = FramePublisher(self, names.IMAGE_RAW)
+        self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, SENSOR)
+        self._status = self.create_publisher(CameraStatus, names.CAMERA_STATUS, STATE)
+        self._captures = self.create_publisher(Capture, names.CAPTURES, EVENT)
+        self.create_subscription(
+            CaptureRequest, names.CAPTURE_REQUESTS, self._on_request, EVENT)
+        self._feed = Feed(
+            self._make_source, self._on_packet, self._on_picture, clock=self.now,
+            wait=self._wait, backoff=Backoff(seed=p.frame_id or p.camera))
+        self.create_timer(STATUS_PERIOD, self._show)
+        self.worker("decode", self._decode)
+        self.worker("cut", self._cut)
+
+    # -- the source ------------------------------------------------------------------------
+
+    def _checked_source(self) -> Address:
+        key = f"cameras.{self.params.camera}.source"
+        url = expand_env(self.params.source, os.environ, key)
+        try:
+            address = parse(url)
+            sources.check(address)
+        except SourceError as error:
+            raise ConfigError(f"{key}: {error}") from None
+        return address
+
+    def _make_source(self) -> Any:
+        return sources.make(
+            self._address, clock=self.now, steady=time.monotonic, wait=self._wait,
+            loop=self.params.loop, hardware=self.params.hardware,
+            account=sources.account_of(self.params.source))
+
+    def _wait(self, seconds: float) -> bool:
+        return self._stop.wait(seconds) if seconds > 0 else self._stop.is_set()
+
+    def _decode(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._feed.run()
+
+    # -- pictures --------------------------------------------------------------------------
+
+    def _on_packet(self, packet: Packet) -> None:
+        self._ring.append(packet)
+        self.health.tick("packets")
+
+    def _on_picture(self, picture: Picture) -> None:
+        p = self.params
+        self._last_picture = self.now()
+        self._meter.tick(self._last_picture)
+        self.health.tick("pictures")
+        if self._feed.link.reconnects != self._reconnects:
+            self._reconnects = self._feed.link.reconnects
+            self._eye.forget()
+        if self._look.wants(picture.stamp):
+            self._eye.look(picture.stamp, picture.grey(WIDTH, HEIGHT))
+        if self._pace.wants(picture.stamp) and self._frames.wanted:
+            image = picture.bgr(p.width, p.height)
+            self._frames.publish(Frame(picture.stamp, p.frame_id, image))
+            self.send(self._info, convert.camera_info_to_msg(
+                self._lens, p.width, p.height, picture.stamp, p.frame_id))
+            self.health.tick("images")
+
+    # -- state -----------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        now = self.now()
+        verdict = judge(self._feed.link, self._eye.condition, self._last_picture, now,
+                        self._address.shown)
+        changed = self._shown is None or (verdict.state, verdict.detail) != (
+            self._shown.state, self._shown.detail)
+        if not changed and now - self._shown_at < 1_000_000_000:
+            return
+        self._shown, self._shown_at = verdict, now
+        source = self._feed.source
+        clock = (source.clock_source, source.clock_offset) if source else ("", math.nan)
+        self.send(self._status, convert.status_to_msg(
+            verdict, stamp=now, frame_id=self.params.frame_id, camera=self.params.camera,
+            rate=self._meter.rate(now), reconnects=self._feed.link.reconnects, clock=clock))
+
+    # -- captures --------------------------------------------------------------------------
+
+    def _on_request(self, msg: CaptureRequest) -> None:
+        job = convert.job_from_msg(msg, self.now())
+        try:
+            self._requests.put_nowait(job)
+        except queue.Full:
+            self._answer(job, Cut(missing=["too many captures at once, this one is not taken"]))
+
+    def _cut(self, stop: threading.Event) -> None:
+        desk = CaptureDesk()
+        while not stop.is_set():
+            try:
+                job = self._requests.get(timeout=DESK_PERIOD)
+                if refused := desk.add(job):
+                    self._answer(job, Cut(missing=[refused]))
+            except queue.Empty:
+                pass
+            span = self._ring.span()
+            flowing = self._feed.link.state is LinkState.UP
+            for job in desk.take(self.now(), span[1] if span else None, flowing):
+                self._answer(job, self._cut_one(job))
+
+    def _cut_one(self, job: CaptureJob) -> Cut:
+        if not self.params.evidence_dir:
+            return Cut(missing=["evidence_dir: found nothing, a folder is needed to keep files"])
+        return cut(job, self._ring.groups(), self.params.evidence_dir)
+
+    def _answer(self, job: CaptureJob, result: Cut) -> None:
+        self.health.tick("captures")
+        for sentence in result.missing:
+            self.health.error(f"capture {job.id}: {sentence}")
+        self.send(self._captures, convert.capture_to_msg(
+            job.id, result, self.now(), self.params.frame_id))
+
+
+def main() -> int:
+    return run(CameraDriver)

@@ -1,0 +1,58 @@
+"""Clips for the camera tests, made on the spot; nothing committed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+
+def picture(index: int, width: int = 320, height: int = 180) -> NDArray[np.uint8]:
+    """A textured street with a bright block whose position tells ``index`` (0..63)."""
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(40, 200, (height // 4, width // 4, 3), dtype=np.uint8)
+    image = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    for bit in range(6):
+        value = 255 if index >> bit & 1 else 0
+        image[:32, bit * 32:(bit + 1) * 32] = value
+    return image
+
+
+def index_of(image: NDArray[np.uint8]) -> int:
+    """Reads the index that ``picture`` wrote, at any size."""
+    height, width = image.shape[:2]
+    x, y = width / 320, height / 180
+    return sum(
+        1 << bit
+        for bit in range(6)
+        if image[int(8 * y):int(24 * y), int((bit * 32 + 8) * x):int((bit * 32 + 24) * x)].mean()
+        > 127
+    )
+
+
+def write_clip(
+    path: Path,
+    *,
+    frames: int = 50,
+    fps: int = 25,
+    codec: str = "libx264",
+    size: tuple[int, int] = (320, 180),
+    gop: int = 10,
+    still: bool = False,
+    **options: str,
+) -> Path:
+    """Encodes ``frames`` numbered pictures; ``still`` repeats the first one."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=fps)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.options = {"g": str(gop), **options}
+        for index in range(frames):
+            image = picture(0 if still else index % 64, *size)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
+                out.mux(packet)
+        for packet in stream.encode():
+            out.mux(packet)
+    return path
