@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from bconnect_node.environment import middleware_env
 from launch.actions import LogInfo, SetEnvironmentVariable
 from launch.events.process import ProcessExited
 from launch.launch_context import LaunchContext
@@ -11,6 +10,7 @@ from launch_ros.actions import Node
 
 from bconnect_bringup.prepare import Prepared, load, prepare
 from bconnect_bringup.supervisor import REFUSED
+from bconnect_node.environment import middleware_env
 from bconnect_site.errors import ConfigError
 
 RESTART_DELAY = 2.0  # s

@@ -1,6 +1,6 @@
 """Reads a site's ledger for people; never writes."""
 
-from datetime import datetime, timezone
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bconnect_bringup.console import table

@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
 
-from bconnect_node.environment import middleware_env
-
 from bconnect_bringup.console import Console
 from bconnect_bringup.prepare import Prepared
 from bconnect_bringup.supervisor import REFUSED, Patience, Supervisor
+from bconnect_node.environment import middleware_env
 
 HOST = (sys.executable, "-m", "bconnect_node.host")
 

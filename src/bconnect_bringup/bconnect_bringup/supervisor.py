@@ -156,7 +156,8 @@ class Supervisor:
         wait = watched.backoff.after(now - watched.started)
         watched.due = now + wait
         self._console.say(
-            f"{watched.job.name} ended by itself ({_describe(code)}); starting it again in {wait:g} s"
+            f"{watched.job.name} ended by itself ({_describe(code)}); "
+            f"starting it again in {wait:g} s"
         )
         return None
 
