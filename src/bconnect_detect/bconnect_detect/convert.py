@@ -1,0 +1,216 @@
+"""Messages to core values and back. The only file that knows both."""
+
+from array import array
+from typing import Any
+
+import numpy as np
+from bconnect_msgs.msg import Finding as FindingMsg
+from bconnect_msgs.msg import RoadUser as RoadUserMsg
+from bconnect_msgs.msg import RoadUserArray, SignalState
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+
+from bconnect_detect.core.types import (
+    SECOND,
+    Finding,
+    Floats,
+    RoadUser,
+    SignalReading,
+    Tracks,
+)
+from bconnect_site.kinds import RoadUserKind, SignalAspect, SignalSource, ViolationType
+
+_PAIRS = ("position", "position_stddev", "velocity", "velocity_stddev")
+
+
+def time_to_msg(stamp: int) -> Time:
+    """Nanoseconds as a message; a stamp before 1970 becomes 0."""
+    seconds, rest = divmod(max(0, stamp), SECOND)
+    return Time(sec=seconds, nanosec=rest)
+
+
+def time_from_msg(msg: Time) -> int:
+    """Nanoseconds."""
+    return int(msg.sec) * SECOND + int(msg.nanosec)
+
+
+def tracks_to_msg(tracks: Tracks) -> RoadUserArray:
+    """Columns to columns. The header is the image's: same stamp, same frame."""
+    msg = RoadUserArray()
+    msg.header.stamp = time_to_msg(tracks.stamp)
+    msg.header.frame_id = tracks.frame_id
+    msg.image_width, msg.image_height = tracks.width, tracks.height
+    msg.ground_frame = tracks.ground_frame
+    msg.kind = _column("B", tracks.kind, np.uint8)
+    msg.track_id = _column("q", tracks.track_id, np.int64)
+    msg.confidence = _floats(tracks.confidence)
+    for index, name in enumerate(("x_min", "y_min", "x_max", "y_max")):
+        setattr(msg, name, _floats(tracks.boxes[:, index]))
+    msg.riders, msg.helmets = _floats(tracks.riders), _floats(tracks.helmets)
+    for name in _PAIRS:
+        column = getattr(tracks, name)
+        for index, field in enumerate(_pair_fields(name)):
+            setattr(msg, field, _floats(None if column is None else column[:, index]))
+    return msg
+
+
+def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
+    """Columns to columns.
+
+    Raises ValueError when columns differ in length or a kind is not known: the sender
+    speaks another version of the messages.
+    """
+    kind = np.frombuffer(msg.kind, np.uint8) if len(msg.kind) else np.zeros(0, np.uint8)
+    n = len(kind)
+    if n and int(kind.max()) not in RoadUserKind._value2member_map_:
+        raise ValueError(f"kind {int(kind.max())} of a road user is not known here")
+    sides = [_array(msg, name, n) for name in ("x_min", "y_min", "x_max", "y_max")]
+    pairs = {name: _pair_column(msg, name, n) for name in _PAIRS}
+    if any(side is None for side in sides) and n:
+        raise ValueError(f"{n} road users but a column of their boxes is empty")
+    return Tracks(
+        stamp=time_from_msg(msg.header.stamp),
+        camera=camera,
+        width=int(msg.image_width),
+        height=int(msg.image_height),
+        kind=kind,
+        track_id=np.array(msg.track_id, np.int64),
+        confidence=np.array(msg.confidence, np.float32),
+        boxes=np.column_stack(sides) if n else np.zeros((0, 4), np.float32),  # type: ignore[arg-type]
+        riders=_array(msg, "riders", n),
+        helmets=_array(msg, "helmets", n),
+        frame_id=msg.header.frame_id,
+        ground_frame=msg.ground_frame,
+        **pairs,
+    )
+
+
+def road_user_to_msg(user: RoadUser) -> RoadUserMsg:
+    """One road user."""
+    msg = RoadUserMsg(kind=int(user.kind), track_id=user.track_id)
+    msg.confidence, msg.riders, msg.helmets = user.confidence, user.riders, user.helmets
+    msg.x_min, msg.y_min, msg.x_max, msg.y_max = user.box
+    for name in _PAIRS:
+        for field, value in zip(_pair_fields(name), getattr(user, name), strict=True):
+            setattr(msg, field, value)
+    return msg
+
+
+def road_user_from_msg(msg: RoadUserMsg) -> RoadUser:
+    """One road user."""
+    return RoadUser(
+        kind=RoadUserKind(msg.kind),
+        track_id=msg.track_id,
+        confidence=msg.confidence,
+        box=(msg.x_min, msg.y_min, msg.x_max, msg.y_max),
+        riders=msg.riders,
+        helmets=msg.helmets,
+        position=(msg.position_x, msg.position_y),
+        position_stddev=(msg.position_x_stddev, msg.position_y_stddev),
+        velocity=(msg.velocity_x, msg.velocity_y),
+        velocity_stddev=(msg.velocity_x_stddev, msg.velocity_y_stddev),
+    )
+
+
+def signal_to_msg(reading: SignalReading) -> SignalState:
+    """What a signal shows; the stamp says when it was observed."""
+    msg = SignalState(signal=reading.signal, aspect=int(reading.aspect))
+    msg.header.stamp = time_to_msg(reading.stamp)
+    msg.since = time_to_msg(reading.since)
+    msg.source, msg.confidence = int(reading.source), float(reading.confidence)
+    return msg
+
+
+def signal_from_msg(msg: SignalState) -> SignalReading:
+    """What a signal shows. Raises ValueError for an aspect or source not known here."""
+    return SignalReading(
+        signal=msg.signal,
+        aspect=SignalAspect(msg.aspect),
+        stamp=time_from_msg(msg.header.stamp),
+        since=time_from_msg(msg.since),
+        source=SignalSource(msg.source),
+        confidence=msg.confidence,
+    )
+
+
+_PLAIN = (
+    "id",
+    "site",
+    "camera",
+    "zone",
+    "latitude",
+    "longitude",
+    "measured",
+    "measured_low",
+    "measured_high",
+    "limit",
+    "time_into_red",
+    "article",
+    "basis",
+    "catalogue_version",
+    "confidence",
+    "explanation",
+)
+
+
+def finding_to_msg(finding: Finding, frame_id: str = "") -> FindingMsg:
+    """A finding; without a signal its aspect is UNKNOWN."""
+    msg = FindingMsg(type=int(finding.type), **{n: getattr(finding, n) for n in _PLAIN})
+    msg.header.stamp = time_to_msg(finding.stamp)
+    msg.header.frame_id = frame_id
+    msg.started = time_to_msg(finding.started)
+    msg.road_user = road_user_to_msg(finding.road_user)
+    msg.image_width, msg.image_height = finding.width, finding.height
+    msg.trail_x = array("f", (x for x, _ in finding.trail))
+    msg.trail_y = array("f", (y for _, y in finding.trail))
+    if finding.signal is not None:
+        msg.signal = signal_to_msg(finding.signal)
+    return msg
+
+
+def finding_from_msg(msg: FindingMsg) -> Finding:
+    """A finding. Raises ValueError for a type or kind not known here."""
+    return Finding(
+        type=ViolationType(msg.type),
+        stamp=time_from_msg(msg.header.stamp),
+        started=time_from_msg(msg.started),
+        road_user=road_user_from_msg(msg.road_user),
+        width=int(msg.image_width),
+        height=int(msg.image_height),
+        trail=tuple(zip(msg.trail_x, msg.trail_y, strict=True)),
+        signal=signal_from_msg(msg.signal) if msg.signal.signal else None,
+        **{name: getattr(msg, name) for name in _PLAIN},
+    )
+
+
+def _pair_fields(name: str) -> tuple[str, str]:
+    base, _, suffix = name.partition("_")
+    tail = f"_{suffix}" if suffix else ""
+    return f"{base}_x{tail}", f"{base}_y{tail}"
+
+
+def _column(code: str, values: NDArray[Any], dtype: type) -> "array[Any]":
+    made = array(code)
+    made.frombytes(np.ascontiguousarray(values, dtype).tobytes())
+    return made
+
+
+def _floats(values: Floats | None) -> "array[float]":
+    """A column; empty when nothing in it is known."""
+    if values is None or (len(values) and np.isnan(values).all()):
+        return array("f")
+    return _column("f", values, np.float32)
+
+
+def _array(msg: RoadUserArray, name: str, n: int) -> Floats | None:
+    values = getattr(msg, name)
+    if not len(values):
+        return None
+    if len(values) != n:
+        raise ValueError(f"column {name} has {len(values)} entries, needs {n}")
+    return np.array(values, np.float32)
+
+
+def _pair_column(msg: RoadUserArray, name: str, n: int) -> Floats | None:
+    x, y = (_array(msg, field, n) for field in _pair_fields(name))
+    return None if x is None or y is None else np.column_stack((x, y))

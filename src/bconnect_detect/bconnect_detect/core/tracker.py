@@ -1,0 +1,59 @@
+"""What a tracker is; ids that never repeat; kinds that do not flicker."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.types import SECOND, Tracks
+from bconnect_site.kinds import RoadUserKind
+
+MAX_GAP = 5 * SECOND  # images further apart do not describe one scene
+_FORGET_KIND = 30 * SECOND
+_KINDS = len(RoadUserKind)
+_FADE = 0.97  # per image: about the last 30 images vote
+
+
+class Tracker(Protocol):
+    """Follows the road users of one camera."""
+
+    def update(self, found: Tracks) -> Tracks:
+        """Detections in, the tracked ones with their ids out. Time is the stamp's."""
+        ...
+
+
+class Ids:
+    """Numbers tracks and settles what each one is."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+        self._highest = 0
+        self._votes: Memory[NDArray[np.float64]] = Memory(lambda: np.zeros(_KINDS), _FORGET_KIND)
+
+    def begin(self) -> None:
+        """A new scene: ids go on above all those given, they never repeat."""
+        self._offset = self._highest
+        self._votes.clear()
+
+    def number(self, raw: NDArray[np.int64], group: int, groups: int = 2) -> NDArray[np.int64]:
+        """Ids from 1 up for a tracker's own ids (from 0; negative: none, becomes 0).
+
+        Each of several trackers (groups) of one camera gets numbers of its own.
+        """
+        ids = np.where(raw >= 0, self._offset + raw * groups + group + 1, 0)
+        self._highest = max(self._highest, int(ids.max(initial=0)))
+        return ids
+
+    def settle(self, found: Tracks, ids: NDArray[np.int64]) -> Tracks:
+        """Rows with an id, each with the kind its track has mostly been."""
+        self._votes.expire(found.stamp)
+        tracked = replace(found, track_id=ids).select(ids > 0)
+        kinds = tracked.kind.copy()
+        for row, track_id in enumerate(tracked.track_id):
+            votes = self._votes.touch(int(track_id), found.stamp)
+            votes *= _FADE
+            votes[kinds[row]] += tracked.confidence[row]
+            kinds[row] = int(votes.argmax())
+        return replace(tracked, kind=kinds)
