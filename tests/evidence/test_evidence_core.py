@@ -187,7 +187,8 @@ def test_a_site_or_camera_that_climbs_is_refused(
 
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "../scene.jpg", f"{DIRECTORY}/../scene.jpg", f"{DIRECTORY}/a/b.jpg",
-             f"{DIRECTORY}/.case", f"{DIRECTORY}/", "elsewhere/scene.jpg", "case.json\0.jpg", f"{DIRECTORY}/manifest.json", "case.json"]
+             f"{DIRECTORY}/.case", f"{DIRECTORY}/", "elsewhere/scene.jpg", "case.json\0.jpg",
+             f"{DIRECTORY}/manifest.json", "case.json"],
 )
 def test_a_file_outside_the_folder_is_not_taken(make_finding: MakeFinding, path: str) -> None:
     case = new_case(make_finding(), DIRECTORY, RING, 0, CaseSettings())

@@ -4,9 +4,14 @@ from array import array
 from typing import Any
 
 import numpy as np
+from bconnect_msgs.msg import Capture as CaptureMsg
+from bconnect_msgs.msg import CaptureRequest as CaptureRequestMsg
+from bconnect_msgs.msg import Evidence as EvidenceMsg
 from bconnect_msgs.msg import Finding as FindingMsg
+from bconnect_msgs.msg import PlateReading as PlateReadingMsg
 from bconnect_msgs.msg import RoadUser as RoadUserMsg
 from bconnect_msgs.msg import RoadUserArray, SignalState
+from bconnect_msgs.msg import Violation as ViolationMsg
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
@@ -18,7 +23,21 @@ from bconnect_detect.core.types import (
     SignalReading,
     Tracks,
 )
-from bconnect_site.kinds import RoadUserKind, SignalAspect, SignalSource, ViolationType
+from bconnect_detect.core.violation import (
+    Capture,
+    CaptureRequest,
+    EvidenceFile,
+    PlateReading,
+    Violation,
+)
+from bconnect_site.kinds import (
+    EvidenceKind,
+    PlateState,
+    RoadUserKind,
+    SignalAspect,
+    SignalSource,
+    ViolationType,
+)
 
 _PAIRS = ("position", "position_stddev", "velocity", "velocity_stddev")
 
@@ -214,3 +233,84 @@ def _array(msg: RoadUserArray, name: str, n: int) -> Floats | None:
 def _pair_column(msg: RoadUserArray, name: str, n: int) -> Floats | None:
     x, y = (_array(msg, field, n) for field in _pair_fields(name))
     return None if x is None or y is None else np.column_stack((x, y))
+
+
+def capture_request_to_msg(request: CaptureRequest) -> CaptureRequestMsg:
+    """What a camera is asked for."""
+    msg = CaptureRequestMsg(id=request.id, directory=request.directory)
+    msg.header.stamp = time_to_msg(request.stamp)
+    msg.stills = [time_to_msg(stamp) for stamp in request.stills]
+    msg.clip_start = time_to_msg(request.clip_start)
+    msg.clip_end = time_to_msg(request.clip_end)
+    return msg
+
+
+def capture_from_msg(msg: CaptureMsg) -> Capture:
+    """A camera's answer. Raises ValueError for a kind of evidence not known here."""
+    return Capture(
+        id=msg.id,
+        files=tuple(evidence_from_msg(file) for file in msg.evidence),
+        width=int(msg.image_width),
+        height=int(msg.image_height),
+        missing=tuple(msg.missing),
+    )
+
+
+def evidence_to_msg(file: EvidenceFile) -> EvidenceMsg:
+    """One file; its path is relative to the store."""
+    stamp = time_to_msg(file.stamp)
+    return EvidenceMsg(kind=int(file.kind), stamp=stamp, path=file.path, sha256=file.sha256)
+
+
+def evidence_from_msg(msg: EvidenceMsg) -> EvidenceFile:
+    """One file. Raises ValueError for a kind not known here."""
+    stamp = time_from_msg(msg.stamp)
+    return EvidenceFile(EvidenceKind(msg.kind), stamp, msg.path, msg.sha256)
+
+
+def plate_to_msg(plate: PlateReading) -> PlateReadingMsg:
+    """A plate reading; UNKNOWN: nobody looked."""
+    msg = PlateReadingMsg(state=int(plate.state), text=plate.text, votes=plate.votes)
+    msg.confidence, msg.pixel_height = plate.confidence, plate.pixel_height
+    msg.x_min, msg.y_min, msg.x_max, msg.y_max = plate.box
+    return msg
+
+
+def plate_from_msg(msg: PlateReadingMsg) -> PlateReading:
+    """A plate reading. Raises ValueError for a state not known here."""
+    return PlateReading(
+        state=PlateState(msg.state),
+        text=msg.text,
+        confidence=msg.confidence,
+        box=(msg.x_min, msg.y_min, msg.x_max, msg.y_max),
+        pixel_height=msg.pixel_height,
+        votes=int(msg.votes),
+    )
+
+
+def violation_to_msg(violation: Violation, frame_id: str = "") -> ViolationMsg:
+    """A sealed violation; its stamp is the finding's."""
+    msg = ViolationMsg(
+        finding=finding_to_msg(violation.finding, frame_id),
+        plate=plate_to_msg(violation.plate),
+        evidence=[evidence_to_msg(file) for file in violation.files],
+        witnesses=list(violation.witnesses),
+        manifest=violation.manifest,
+        manifest_sha256=violation.manifest_sha256,
+        missing=list(violation.missing),
+    )
+    msg.header = msg.finding.header
+    return msg
+
+
+def violation_from_msg(msg: ViolationMsg) -> Violation:
+    """A sealed violation. Raises ValueError for a kind not known here."""
+    return Violation(
+        finding=finding_from_msg(msg.finding),
+        files=tuple(evidence_from_msg(file) for file in msg.evidence),
+        manifest=msg.manifest,
+        manifest_sha256=msg.manifest_sha256,
+        missing=tuple(msg.missing),
+        plate=plate_from_msg(msg.plate),
+        witnesses=tuple(msg.witnesses),
+    )

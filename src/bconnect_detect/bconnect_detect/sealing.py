@@ -8,17 +8,16 @@ import json
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+from bconnect_detect.adapters import drawing
+from bconnect_detect.adapters.evidence_store import EvidenceStore, StoreError
+from bconnect_detect.core import manifest
+from bconnect_detect.core.evidence import Case, doubts, unique
+from bconnect_detect.core.manifest import Facts
+from bconnect_detect.core.sheet import Sheet, ZoneShape, local_date, make_sheet
+from bconnect_detect.core.types import SECOND, Finding
+from bconnect_detect.core.violation import EvidenceFile, Violation
 from bconnect_site.kinds import EvidenceKind, word
 from bconnect_site.model import Zone
-
-from .adapters import drawing
-from .adapters.evidence_store import EvidenceStore, StoreError
-from .core import manifest
-from .core.evidence import Case, doubts, unique
-from .core.manifest import Facts
-from .core.sheet import Sheet, ZoneShape, local_date, make_sheet
-from .core.types import SECOND, Finding
-from .core.violation import EvidenceFile, Violation
 
 CASE_FORMAT = "bconnect-case/1"
 ANNOTATED, VEHICLE = "annotated.jpg", "vehicle.jpg"

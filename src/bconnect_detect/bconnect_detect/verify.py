@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .adapters import evidence_store
-from .core import manifest
+from bconnect_detect.adapters import evidence_store
+from bconnect_detect.core import manifest
 
 WHOLE, TOUCHED, NOTHING = 0, 1, 2
 

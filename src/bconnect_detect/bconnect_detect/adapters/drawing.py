@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.sheet import Sheet, ZoneShape
+from bconnect_detect.core.types import Box, Pair
 from bconnect_site.kinds import SignalAspect
-
-from ..core.sheet import Sheet, ZoneShape
-from ..core.types import Box, Pair
 
 Image = NDArray[np.uint8]  # (h, w, 3) BGR
 Color = tuple[int, int, int]  # BGR

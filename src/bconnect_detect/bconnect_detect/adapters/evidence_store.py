@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..core import manifest
+from bconnect_detect.core import manifest
 
 PARTIAL = ".partial"
 CASE = "case.json"

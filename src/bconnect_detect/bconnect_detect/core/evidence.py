@@ -12,10 +12,15 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bconnect_detect.core.types import SECOND, Finding
+from bconnect_detect.core.violation import (
+    Capture,
+    CaptureRequest,
+    EvidenceFile,
+    file_fault,
+    path_fault,
+)
 from bconnect_site.kinds import EvidenceKind, word
-
-from .types import SECOND, Finding
-from .violation import Capture, CaptureRequest, EvidenceFile, file_fault, path_fault
 
 WANTED = (
     EvidenceKind.CONTEXT_BEFORE,

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta, timezone
 from math import isfinite, nan
 from typing import Any
 
+from bconnect_detect.core.types import Finding, RoadUser, SignalReading
+from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
 from bconnect_site.kinds import (
     EvidenceKind,
     PlateState,
@@ -25,9 +27,6 @@ from bconnect_site.kinds import (
     from_word,
     word,
 )
-
-from .types import Finding, RoadUser, SignalReading
-from .violation import EvidenceFile, PlateReading, Violation
 
 FORMAT = "bconnect-evidence/1"
 NAME = "manifest.json"
@@ -242,8 +241,7 @@ def finding_from_dict(body: Json) -> Finding:
             source=_kind(SignalSource, signal["source"]),
             confidence=_float(signal["confidence"]),
         ),
-        **{key: _float(body[key]) for key in _NUMBERS},
-        **{key: body[key] for key in _TEXTS},
+        **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
     )
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from math import degrees, isfinite
 
+from bconnect_detect.core.types import Box, Finding, Pair
 from bconnect_site.kinds import SignalAspect, ViolationType, word
-
-from .types import Box, Finding, Pair
 
 SPEEDS = frozenset({ViolationType.SPEEDING, ViolationType.SECTION_SPEED, ViolationType.RACING})
 DWELLS = frozenset({ViolationType.ILLEGAL_STOPPING, ViolationType.ILLEGAL_PARKING})

@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 from math import nan
 
+from bconnect_detect.core.types import Box, Finding
 from bconnect_site.kinds import EvidenceKind, PlateState
 from bconnect_site.names import is_name
-
-from .types import Box, Finding
 
 # Ids and file names become paths: no separators, nothing hidden, nothing that climbs.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
