@@ -177,7 +177,7 @@ def test_file_mouth_keeps_the_newest(tmp_path):
 
 def test_file_mouth_says_what_to_do(tmp_path):
     (tmp_path / "taken").write_text("a file, no folder")
-    with pytest.raises(MouthError, match="cannot be written .* free or remount the disk"):
+    with pytest.raises(MouthError, match=r"cannot be written .* free or remount the disk"):
         play(wav.SoundFile(tmp_path / "taken" / "audio"), tone(0.1))
 
 
@@ -243,7 +243,7 @@ def heard_rate(data: np.ndarray, channels: int, sound: Sound) -> float:
 
 
 def test_a_missing_device_is_said(capfd):
-    with pytest.raises(MouthError, match='sound device "hw:77,0" cannot be opened .* check the'):
+    with pytest.raises(MouthError, match=r'sound device "hw:77,0" cannot be opened .* check the'):
         play(soundcard.SoundCard("hw:77,0"), tone(0.1))
     capfd.readouterr()
 
@@ -264,5 +264,5 @@ def test_a_hung_device_is_said(monkeypatch):
     monkeypatch.setattr(soundcard, "_PATIENCE", 0.2)
     card = soundcard.SoundCard("default")
     monkeypatch.setattr(card, "_open", lambda rate: Hung())
-    with pytest.raises(MouthError, match="hangs: 0.1 s of sound took more"):
+    with pytest.raises(MouthError, match=r"hangs: 0\.1 s of sound took more"):
         card.play(tone(0.1), "x", lambda: None, threading.Event())

@@ -77,9 +77,7 @@ def test_the_same_phrase_waits_once():
 
 
 def test_unknown_phrase():
-    assert names(VoiceQueue(PHRASES).add(order(1, "curse"), START)) == [
-        ("a1", Drop.UNKNOWN_PHRASE)
-    ]
+    assert names(VoiceQueue(PHRASES).add(order(1, "curse"), START)) == [("a1", Drop.UNKNOWN_PHRASE)]
 
 
 def test_muted_drops_what_waits_and_what_comes():

@@ -57,9 +57,7 @@ class _Engine:
         self._lib.espeak_SetParameter(_VOLUME, 100, 0)
         self._pieces.clear()
         raw = text.encode() + b"\0"
-        status = self._lib.espeak_Synth(
-            raw, ctypes.c_size_t(len(raw)), 0, 0, 0, _UTF8, None, None
-        )
+        status = self._lib.espeak_Synth(raw, ctypes.c_size_t(len(raw)), 0, 0, 0, _UTF8, None, None)
         self._lib.espeak_Synchronize()
         samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.int16)
         if status != 0 or not samples.any():

@@ -150,7 +150,7 @@ class Ladder:
     @property
     def remembered(self) -> int:
         """Entries held in memory, of all kinds."""
-        return sum(map(len, (self._decided, self._offences, self._told, self._spoke)))
+        return len(self._decided) + len(self._offences) + len(self._told) + len(self._spoke)
 
     def _answer(
         self, offence: Offence, steps: frozenset[Step], violation: Violation | None = None
@@ -188,9 +188,7 @@ class Ladder:
             return "no sealed picture of the deciding moment: no citation without proof"
         return ""
 
-    def _announce(
-        self, offence: Offence, history: int
-    ) -> tuple[tuple[Announcement, ...], str]:
+    def _announce(self, offence: Offence, history: int) -> tuple[tuple[Announcement, ...], str]:
         """Orders for the speakers that may speak now, or why none may."""
         speakers = [name for name, cams in self._rules.hears.items() if offence.camera in cams]
         level = self._rules.level(offence.type, offence.stamp, history)

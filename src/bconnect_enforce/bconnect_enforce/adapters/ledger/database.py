@@ -33,7 +33,7 @@ from bconnect_enforce.core.records import Citation, Measure, Violation
 from bconnect_enforce.core.summary import Summary
 from bconnect_site.kinds import Step
 
-BUSY_SECONDS = 1.0
+BUSY_SECONDS = 0.8
 
 
 class LedgerError(RuntimeError):
@@ -268,4 +268,3 @@ def _current(connection: Connection) -> list[Citation]:
         select(citations).where(citations.c.line.in_(newest)).order_by(citations.c.line)
     )
     return [rows.citation(row) for row in found]
-

@@ -1,0 +1,191 @@
+"""The citations ledger: violations and measures in, citations out, officers decide."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bconnect_enforce import convert
+from bconnect_enforce.adapters import evidence_store
+from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
+from bconnect_enforce.core.backlog import Backlog
+from bconnect_enforce.core.citation import Decision, Refused
+from bconnect_enforce.core.records import Citation
+from bconnect_msgs import msg as messages
+from bconnect_msgs.srv import ReviewCitation
+from bconnect_node.base import BconnectNode
+from bconnect_node.parameters import field
+from bconnect_node.qos import RECORD
+from bconnect_node.run import run
+from bconnect_site import names
+from bconnect_site.errors import ConfigError
+from rclpy.node import Node
+from rclpy.task import Future
+
+Job = Callable[[], list[Citation]]
+
+RETRY = 1.0  # s between two attempts while the database cannot be written
+REVIEW_POLL = 0.02  # s; see on_review
+REVIEW_PATIENCE = 5.0  # s an officer waits for a database that is locked
+
+
+@dataclass(frozen=True)
+class CitationParams:
+    """Where the ledger and the evidence are."""
+
+    site: str = field(description="name of the site")
+    database: str = field(description="URL of the ledger, sqlite:///path")
+    evidence_dir: str = field("", "the evidence store; empty: nothing to reconcile with")
+    timezone: str = field("Asia/Makassar", "decides in which year a violation is numbered")
+
+
+class CitationNode(BconnectNode):
+    """The callbacks fill the backlog; one worker writes, in order, until it is written."""
+
+    params: CitationParams
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__("citation", CitationParams, **kw)
+        try:
+            self._ledger = Ledger(self.params.database, ZoneInfo(self.params.timezone))
+        except LedgerError as error:
+            raise ConfigError(str(error)) from error
+        except (KeyError, ValueError, OSError):
+            found = self.params.timezone
+            sentence = f'timezone: found "{found}", allowed: a name such as Asia/Makassar'
+            raise ConfigError(sentence) from None
+        self.at_close(self._ledger.close)
+        self._backlog: Backlog[Job] = Backlog()
+        self._citations = self.create_publisher(messages.Citation, names.CITATIONS, RECORD)
+        self._backlog.put(self._ledger.current)
+        self._backlog.put(self._reconcile)
+        self.create_subscription(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
+        self.create_subscription(messages.Measure, names.MEASURES, self.on_measure, RECORD)
+        # Past the base class: its guard does not await.
+        Node.create_service(self, ReviewCitation, names.REVIEW_CITATION, self.on_review)
+        self.worker("ledger", self._write_all)
+
+    def on_violation(self, m: messages.Violation) -> None:
+        self.health.tick(names.VIOLATIONS)
+        try:
+            violation = convert.violation_from(m)
+        except ValueError as error:
+            self.health.error(f"violation {m.finding.id}: {error}; was it sent by another version?")
+            return
+        self._put(lambda: self._ledger.store_violation(violation, self.now()))
+
+    def on_measure(self, m: messages.Measure) -> None:
+        self.health.tick(names.MEASURES)
+        try:
+            measure = convert.measure_from(m)
+        except ValueError as error:
+            self.health.error(f"measure {m.id}: {error}; was it sent by another version?")
+            return
+        self._put(lambda: self._ledger.store_measure(measure, self.now()))
+
+    async def on_review(
+        self, request: ReviewCitation.Request, response: ReviewCitation.Response
+    ) -> ReviewCitation.Response:
+        """Waits for the worker without holding the executor."""
+        decision = convert.decision_from(request)
+        answer: Future = Future(executor=self.executor)
+        deadline = self.now() + int(REVIEW_PATIENCE * 1e9)
+        if not self._backlog.put(lambda: self._review(decision, deadline, answer)):
+            response.message = "too much waits to be written; decide again later"
+            return response
+        # A future that another thread fulfils is looked at again only after some event.
+        poll = self.create_timer(REVIEW_POLL, lambda: None)
+        try:
+            result = await answer
+        finally:
+            self.destroy_timer(poll)
+        if isinstance(result, Citation):
+            response.success = True
+            response.message = f"{result.number}: {result.status.name.lower()}"
+            response.citation = convert.citation_to(result)
+        else:
+            response.message = str(result)
+        return response
+
+    def _put(self, job: Job) -> None:
+        if not self._backlog.put(job):
+            self.health.drop("backlog full")
+            self.health.error("too much waits to be written; the evidence store keeps the rest")
+
+    def _write_all(self, stop: threading.Event) -> None:
+        """Tries the oldest job until it is done; on the way out only what works at once."""
+        while not stop.is_set() or len(self._backlog):
+            job = self._backlog.head(0.5)
+            if job is None:
+                continue
+            try:
+                lines = job()
+            except LedgerBusy as error:
+                self._say_waiting(str(error))
+                if stop.wait(RETRY):
+                    return
+                continue
+            except Exception as error:
+                # What cannot be written at all must not hold up what can.
+                self.health.error(f"set aside: {error}")
+                self.health.drop("cannot be written")
+                lines = []
+            self._backlog.done()
+            self._publish(lines)
+
+    def _publish(self, lines: list[Citation]) -> None:
+        for line in lines:
+            self.send(self._citations, convert.citation_to(line))
+            self.health.tick(names.CITATIONS)
+        self.health.set("waiting", len(self._backlog))
+
+    def _say_waiting(self, sentence: str) -> None:
+        self.health.error(f"{sentence} ({len(self._backlog)} waiting, nothing is lost)")
+        self.health.set("waiting", len(self._backlog))
+
+    def _review(self, decision: Decision, deadline: int, answer: Future) -> list[Citation]:
+        try:
+            line = self._ledger.review(decision, self.now())
+        except Refused as error:
+            answer.set_result(error)
+            return []
+        except LedgerBusy as error:
+            if self.now() < deadline:
+                raise
+            answer.set_result(error)
+            return []
+        answer.set_result(line)
+        return [line]
+
+    def _reconcile(self) -> list[Citation]:
+        """Takes in what was sealed but never reached the ledger."""
+        root = Path(self.params.evidence_dir)
+        if not self.params.evidence_dir or not root.is_dir():
+            return []
+        known = self._ledger.manifests()
+        lines: list[Citation] = []
+        found = bad = 0
+        for manifest in evidence_store.sealed(root):
+            if manifest in known:
+                continue
+            try:
+                violation = evidence_store.read(root, manifest)
+            except evidence_store.BadManifest as error:
+                self.health.error(str(error))
+                bad += 1
+                continue
+            lines += self._ledger.store_violation(violation, self.now())
+            found += 1
+        self.health.set("reconciled", found)
+        self.health.set("bad_manifests", bad)
+        if found or bad:
+            self.get_logger().info(f"evidence store: {found} taken in, {bad} not believed")
+        return lines
+
+
+def main() -> int:
+    return run(CitationNode)
