@@ -7,19 +7,22 @@ import os
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bconnect_msgs.msg import CameraStatus, Capture, CaptureRequest
-from bconnect_node.base import BconnectNode
-from bconnect_node.frames import Frame, FramePublisher
-from bconnect_node.qos import EVENT, SENSOR, STATE
-from bconnect_node.run import run
 from sensor_msgs.msg import CameraInfo
 
+from bconnect_node.base import BconnectNode
+from bconnect_node.frames import Frame, FramePublisher
+from bconnect_node.health import ERROR, OK, WARN
+from bconnect_node.parameters import field
+from bconnect_node.qos import EVENT, SENSOR, STATE
+from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import CameraState
 
 from . import convert, sources
 from .adapters import calibration
@@ -37,38 +40,33 @@ from .cutting import cut
 
 LOOK_RATE = 2.0  # Hz, how often the picture's health is judged
 STATUS_PERIOD = 0.5  # s between looks at the state; published on change and once a second
+LEVELS = {CameraState.OK: OK, CameraState.UNKNOWN: OK, CameraState.ENDED: OK,
+          CameraState.STALE: ERROR}
 DESK_PERIOD = 0.2  # s between looks at waiting captures
 
 
-@dataclass
+@dataclass(frozen=True)
 class CameraParams:
-    camera: str = field(default="", metadata={"description": "name of the camera in its site"})
-    frame_id: str = field(default="", metadata={"description": "optical frame of its images"})
-    source: str = field(default="", metadata={
-        "description": "URL of the stream; ${NAME} is taken from the environment"})
-    loop: bool = field(default=False, metadata={"description": "play a file again and again"})
-    width: int = field(default=640, metadata={
-        "minimum": 16, "maximum": 7680, "description": "px, of the published image"})
-    height: int = field(default=360, metadata={
-        "minimum": 16, "maximum": 4320, "description": "px, of the published image"})
-    rate: float = field(default=10.0, metadata={
-        "minimum": 0.0, "maximum": 240.0, "description": "Hz of published images; 0: every one"})
-    ring_seconds: float = field(default=20.0, metadata={
-        "minimum": 1.0, "maximum": 600.0, "description": "s of encoded stream kept"})
-    evidence_dir: str = field(default="", metadata={"description": "the evidence store"})
-    calibration: str = field(default="", metadata={"description": "calibration file or empty"})
-    importance: int = field(default=1, metadata={"minimum": 0, "description": "for schedulers"})
-    hardware: bool = field(default=True, metadata={"description": "try hardware decoders first"})
+    camera: str = field("", "name of the camera in its site")
+    frame_id: str = field("", "optical frame of its images")
+    source: str = field("", "URL of the stream; ${NAME} is taken from the environment")
+    loop: bool = field(False, "play a file again and again")
+    width: int = field(640, "px, of the published image", minimum=16, maximum=7680)
+    height: int = field(360, "px, of the published image", minimum=16, maximum=4320)
+    rate: float = field(10.0, "Hz of published images; 0: every one", minimum=0, maximum=240)
+    ring_seconds: float = field(20.0, "s of encoded stream kept", minimum=1, maximum=600)
+    evidence_dir: str = field("", "the evidence store")
+    calibration: str = field("", "calibration file, or empty")
+    importance: int = field(1, "what a scheduler goes by", minimum=0)
+    hardware: bool = field(True, "try hardware decoders first")
 
 
 class CameraDriver(BconnectNode):
     """Decodes in a thread of its own, cuts evidence in another; callbacks only hand over."""
 
-    params: CameraParams
-
     def __init__(self, **kw: Any) -> None:
         super().__init__("camera", CameraParams, **kw)
-        p = self.params
+        p: CameraParams = self.params
         self._address = self._checked_source()
         self._lens = calibration.load(p.calibration) if p.calibration else None
         self._stop = threading.Event()
@@ -134,7 +132,7 @@ class CameraDriver(BconnectNode):
             self._eye.forget()
         if self._look.wants(picture.stamp):
             self._eye.look(picture.stamp, picture.grey(WIDTH, HEIGHT))
-        if self._pace.wants(picture.stamp) and self._frames.wanted:
+        if self._pace.wants(picture.stamp) and self._frames.wanted():
             image = picture.bgr(p.width, p.height)
             self._frames.publish(Frame(picture.stamp, p.frame_id, image))
             self.send(self._info, convert.camera_info_to_msg(
@@ -157,6 +155,16 @@ class CameraDriver(BconnectNode):
         self.send(self._status, convert.status_to_msg(
             verdict, stamp=now, frame_id=self.params.frame_id, camera=self.params.camera,
             rate=self._meter.rate(now), reconnects=self._feed.link.reconnects, clock=clock))
+        self._report(verdict, clock[1], source.broken if source else 0)
+
+    def _report(self, verdict: Verdict, offset: float, broken: int) -> None:
+        self.health.state(LEVELS.get(verdict.state, WARN),
+                          verdict.detail or f"pictures of {self._address.shown}")
+        self.health.set("source", self._feed.link.opened or self._address.shown)
+        self.health.set("clock_offset", offset)
+        self.health.set("broken_pictures", broken)
+        self.health.set("reconnects", self._feed.link.reconnects)
+        self.health.set("ring_bytes", self._ring.size)
 
     # -- captures --------------------------------------------------------------------------
 
