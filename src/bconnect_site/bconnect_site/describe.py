@@ -131,8 +131,14 @@ def _sentence(error: dict[str, Any], key: Key, model: type[BaseModel]) -> str:
 def faults(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, str]]:
     """Every mistake as (key, sentence)."""
     found: list[tuple[Key, str]] = []
-    for item in error.errors(include_url=False):
-        key: Key = tuple(part for part in item["loc"] if part != "[key]")
+    items = error.errors(include_url=False)
+    places = {item["loc"] for item in items}
+    for item in items:
+        loc = item["loc"]
+        # A list whose items failed is reported as too short as well.
+        if item["type"] == "too_short" and any(p[: len(loc)] == loc != p for p in places):
+            continue
+        key: Key = tuple(part for part in loc if part != "[key]")
         entry = (key, _sentence(dict(item), key, model))
         if entry not in found:
             found.append(entry)

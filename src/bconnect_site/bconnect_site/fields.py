@@ -25,7 +25,7 @@ from bconnect_site.schedule import format_clock, parse_clock, parse_days
 
 ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BASIS_KINDS = ("sign", "marking", "signal", "movement")
-SCHEMES = ("rtsp", "rtsps", "file", "v4l2", "sim")
+SCHEMES = ("rtsp", "rtsps", "file", "v4l2", "http", "https", "sim")
 
 
 class Strict(BaseModel):

@@ -120,16 +120,7 @@ class Catalogue:
                 f"{self.title}: no article for {word(violation)} on the basis "
                 f'"{kind}"; allowed: {allowed}'
             )
-        version = self.version(when)
-        entry = self._file.articles[number]
-        return Article(
-            text=f"{self.title} Art. {number}",
-            version=self.version_name(when),
-            number=number,
-            conduct=entry.conduct,
-            penalty=entry.penalties[version.version],
-            version_unsure=version.unsure,
-        )
+        return self._article(number, when)
 
     def explain(self, text: str, when: date) -> Article:
         """The article a stamped text names ("UU 22/2009 Art. 287(1)"), as valid on a day.
@@ -139,6 +130,9 @@ class Catalogue:
         number = text.removeprefix(f"{self.title} Art. ")
         if number not in self._file.articles:
             raise ConfigError(f'{self.title}: holds no article "{text}"')
+        return self._article(number, when)
+
+    def _article(self, number: str, when: date) -> Article:
         version, entry = self.version(when), self._file.articles[number]
         return Article(
             text=f"{self.title} Art. {number}",

@@ -35,8 +35,7 @@ class Layers:
             return
         if not isinstance(target.get(name), dict):
             target[name] = {}
-            self.sources.pop(at, None)
-        self.sources.setdefault(at, (layer, origin))
+        self.sources[at] = (layer, origin)
         for key, inner in value.items():
             self.put((*at, key), inner, layer, (*origin, key))
 

@@ -1,6 +1,7 @@
 """Loads a site: three layers merged, checked, each value with its origin."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _check_files(loaded: LoadedSite) -> None:
         raise ConfigError(*missing)
 
 
-def check_environment(loaded: LoadedSite, env: Any) -> None:
+def check_environment(loaded: LoadedSite, env: Mapping[str, str]) -> None:
     """Raises ConfigError naming every key whose ``${NAME}`` is not set in env."""
     sentences: list[str] = []
     for key, value in flatten(loaded.to_plain()):

@@ -133,7 +133,9 @@ class Zone(Strict):
 class Camera(Strict):
     """One camera: where its pictures come from, its zones and its rules."""
 
-    source: Source = Field(description="rtsp://, file://, v4l2://, sim:// or ${NAME}")
+    source: Source = Field(
+        description="rtsp://, rtsps://, file://, v4l2://, http://, https://, sim:// or ${NAME}"
+    )
     loop: bool = Field(default=False, description="a file begins again at its end")
     location: Location | None = Field(default=None, description="its own; else the site's")
     detect: DetectSettings = DetectSettings()

@@ -4,13 +4,15 @@ import json
 import math
 import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from bconnect_site import find, names
 from bconnect_site.errors import ConfigError
 from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.model import Camera, Site, Speaker
 from bconnect_site.schedule import format_clock
+from bconnect_site.state import StateLayout
+
+__all__ = ["NodeSpec", "Parameter", "Plan", "StateLayout", "node_key", "plan"]
 
 CAMERAS_PER_PROCESS = 5
 FORMAT = "bconnect-plan/1"
@@ -71,48 +73,6 @@ class Plan:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"plan: is not a plan of B-Connect: {error}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class StateLayout:
-    """Where a site's running graph keeps its files, under one state folder."""
-
-    root: Path
-
-    @classmethod
-    def of(cls, state_dir: str | Path, site: str) -> "StateLayout":
-        """The layout of a site under the state folder of all sites."""
-        return cls(Path(state_dir).absolute() / site)
-
-    @property
-    def site_file(self) -> Path:
-        """The frozen site."""
-        return self.root / "site.yaml"
-
-    @property
-    def plan_file(self) -> Path:
-        """The plan as JSON."""
-        return self.root / "plan.json"
-
-    @property
-    def log_dir(self) -> Path:
-        """Logs of the processes."""
-        return self.root / "log"
-
-    @property
-    def evidence_dir(self) -> Path:
-        """The evidence store."""
-        return self.root / "evidence"
-
-    @property
-    def audio_dir(self) -> Path:
-        """Spoken phrases, and what was spoken where there is no device."""
-        return self.root / "audio"
-
-    @property
-    def database(self) -> str:
-        """URL of the ledger."""
-        return f"sqlite:///{self.root / 'ledger.sqlite3'}"
 
 
 def plan(loaded: LoadedSite, *, site_file: str, state_dir: str) -> Plan:

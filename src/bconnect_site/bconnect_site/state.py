@@ -1,0 +1,46 @@
+"""Where a running site keeps its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StateLayout:
+    """Where a site's running graph keeps its files, under one state folder."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, state_dir: str | Path, site: str) -> "StateLayout":
+        """The layout of a site under the state folder of all sites."""
+        return cls(Path(state_dir).absolute() / site)
+
+    @property
+    def site_file(self) -> Path:
+        """The frozen site."""
+        return self.root / "site.yaml"
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan as JSON."""
+        return self.root / "plan.json"
+
+    @property
+    def log_dir(self) -> Path:
+        """Logs of the processes."""
+        return self.root / "log"
+
+    @property
+    def evidence_dir(self) -> Path:
+        """The evidence store."""
+        return self.root / "evidence"
+
+    @property
+    def audio_dir(self) -> Path:
+        """Spoken phrases, and what was spoken where there is no device."""
+        return self.root / "audio"
+
+    @property
+    def database(self) -> str:
+        """URL of the ledger."""
+        return f"sqlite:///{self.root / 'ledger.sqlite3'}"
