@@ -243,7 +243,7 @@ def _version(_: Any) -> int:
 
 def _sim(arguments: list[str]) -> int:
     try:
-        sim = importlib.import_module("bconnect_sim.cli")
+        sim = importlib.import_module("bconnect_sim.make")
     except ModuleNotFoundError as error:
         raise ConfigError(f"the simulation is not installed here: {error}") from None
     return int(sim.main(arguments) or 0)

@@ -62,6 +62,4 @@ def to_table(found: Summary, zone: ZoneInfo) -> str:
 
 def local(stamp: int, zone: ZoneInfo) -> str:
     """A stamp [ns] as local date and time."""
-    return (
-        f"{datetime.fromtimestamp(stamp / 1e9, tz=timezone.utc).astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    )
+    return f"{datetime.fromtimestamp(stamp / 1e9, tz=zone):%Y-%m-%d %H:%M:%S}"

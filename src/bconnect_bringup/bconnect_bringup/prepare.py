@@ -4,9 +4,10 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from bconnect_bringup.state import create, lock, state_root
+from bconnect_bringup.state import create, lock, set_aside, state_root
 from bconnect_bringup.supervisor import Job
 from bconnect_site.checks import check
 from bconnect_site.describe import validate
@@ -28,6 +29,7 @@ class Prepared:
     plan: Plan
     layout: StateLayout
     lock: int  # descriptor; closing it frees the site
+    set_aside: Path | None = None  # where an earlier run's state went
 
     def local_processes(self) -> list[str]:
         """Processes of the plan that belong on this machine, in the plan's order."""
@@ -65,9 +67,11 @@ def prepare(
     *,
     state: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
+    fresh: bool = False,
 ) -> Prepared:
-    """Checks the environment, locks, freezes and plans a site. state: folder of all sites' state.
+    """Checks the environment, locks, freezes and plans a site.
 
+    state: folder of all sites' state. fresh: an earlier run's state is set aside first.
     Raises ConfigError.
     """
     check_environment(loaded, os.environ if env is None else env)
@@ -75,6 +79,7 @@ def prepare(
     layout = StateLayout.of(root, loaded.site.site)
     descriptor = lock(layout, str(loaded.path))
     try:
+        aside = set_aside(layout) if fresh else None
         create(layout)
         freeze(loaded, layout.site_file)
         made = plan(loaded, site_file=str(layout.site_file), state_dir=str(root))
@@ -85,7 +90,7 @@ def prepare(
     except ConfigError:
         os.close(descriptor)
         raise
-    return Prepared(loaded, made, layout, descriptor)
+    return Prepared(loaded, made, layout, descriptor, aside)
 
 
 def change(loaded: LoadedSite, changes: Mapping[str, Any]) -> LoadedSite:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def create(layout: StateLayout) -> None:
         raise ConfigError(
             f"{layout.root}: cannot be written ({error.strerror}); {ELSEWHERE}"
         ) from None
+
+
+def set_aside(layout: StateLayout) -> Path | None:
+    """Moves an earlier run's state to <site>.previous, over the one before; None: there was none.
+
+    Raises OSError.
+    """
+    if not layout.root.exists():
+        return None
+    previous = layout.root.with_name(f"{layout.root.name}.previous")
+    if previous.exists():
+        shutil.rmtree(previous)
+    return layout.root.rename(previous)
 
 
 def lock_file(layout: StateLayout) -> Path:

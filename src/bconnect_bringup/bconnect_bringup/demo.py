@@ -1,0 +1,152 @@
+"""`bconnect demo`: two cameras through the whole graph, and a summary of what came out."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bconnect_bringup.ask import Visit, visit
+from bconnect_bringup.console import Console
+from bconnect_bringup.observer import Observer
+from bconnect_bringup.prepare import Prepared, change, load, prepare
+from bconnect_bringup.runner import Stop, supervise
+from bconnect_bringup.state import state_root
+from bconnect_bringup.summary import summarise
+from bconnect_bringup.supervisor import REFUSED, Supervisor
+from bconnect_bringup.tally import Tally
+from bconnect_node.environment import middleware_env
+from bconnect_sim.core.traffic import SimError
+from bconnect_sim.footage import FootageError, fetch
+from bconnect_sim.make import make_scenario
+from bconnect_site.errors import ConfigError
+from bconnect_site.loader import LoadedSite
+
+SITE, PLAZA, JALAN, SCENARIO = "demo", "plaza", "jalan", "demo_street"
+SOURCES = {PLAZA: "DEMO_PLAZA", JALAN: "DEMO_JALAN"}
+SETTLE = 3.0  # s without news after which nothing more is expected
+PATIENCE = 40.0  # s for what is in flight at the end
+TICK = 0.1  # s
+
+
+def demo(*, state: str | None, minutes: float, keep: bool, light: bool) -> int:
+    """Runs the demonstration. Returns 0 when violation, announcement and citation came out."""
+    os.environ.update(middleware_env())
+    console = Console()
+    sources = footage(state_root(state) / "footage", console)
+    os.environ.update({SOURCES[camera]: f"file://{path}" for camera, path in sources.items()})
+    loaded = changed(load(SITE), set(SOURCES) - set(sources), keep=keep, light=light)
+    prepared = prepare(loaded, state=state, fresh=True)
+    if prepared.set_aside:
+        console.say(f"the previous run was moved to {prepared.set_aside}")
+    return _run(prepared, minutes, keep)
+
+
+def footage(folder: Path, console: Console) -> dict[str, Path]:
+    """Camera to video file, as many as can be had. Raises ConfigError when none can."""
+    found: dict[str, Path] = {}
+    try:
+        found[PLAZA] = fetch(folder)
+    except (FootageError, OSError) as error:
+        console.say(f"{error}; going on with the simulated camera alone")
+
+    def progress(done: int, whole: int) -> None:
+        if sys.stdout.isatty() or done % max(1, whole // 4) == 0:
+            console.progress(f"drawing the simulated street: frame {done} of {whole}")
+
+    try:
+        made = make_scenario(SCENARIO, folder / JALAN, 0, progress)
+        console.end_progress()
+        found[JALAN] = made.video
+    except (SimError, OSError, ImportError) as error:
+        console.end_progress()
+        console.say(f"the simulated street cannot be drawn: {error}")
+    if not found:
+        raise ConfigError("the demo has no video to show: see the reasons above")
+    return found
+
+
+def changed(loaded: LoadedSite, without: set[str], *, keep: bool, light: bool) -> LoadedSite:
+    """The demo's site for this run: without cameras that have no video, looped, light."""
+    changes: dict[str, Any] = {f"cameras.{camera}": None for camera in without}
+    for name, speaker in loaded.site.speakers.items():
+        if without & set(speaker.hears):
+            hears = [camera for camera in speaker.hears if camera not in without]
+            changes[f"speakers.{name}.hears"] = hears
+    if keep:
+        changes |= {f"cameras.{c}.loop": True for c in loaded.site.cameras if c not in without}
+    if light:
+        changes["detector.adapter"] = "onnxruntime"
+    return change(loaded, changes) if changes else loaded
+
+
+def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
+    site = prepared.loaded.site
+    console = Console(prepared.local_processes(), folder=prepared.layout.log_dir, quiet=True)
+    stop = Stop()
+    stop.install()
+    supervisor = supervise(prepared, console)
+    stop.at_once = supervisor.hurry
+    console.say(f"{site.title}: logs in {prepared.layout.log_dir}; Ctrl-C stops")
+    with visit("bconnect_demo") as guest:
+        observer = Observer(guest.node, site.site, site.cameras, console.say)
+        supervisor.start()
+        limit = float("inf") if keep else 60.0 * minutes
+        ending, refusal = _watch(supervisor, guest, observer.tally, console, stop, limit)
+        console.end_progress()
+        supervisor.stop(ending)
+    os.close(prepared.lock)
+    if refusal is not None:
+        console.close()
+        print(f"bconnect: {refusal}", file=sys.stderr)
+        return REFUSED
+    print(summarise(observer.tally, prepared.layout))
+    console.close()
+    if keep or observer.tally.complete():
+        return 0
+    print(
+        "bconnect: the demo did not produce a violation, an announcement and a citation; "
+        f"the reasons are in {prepared.layout.log_dir}",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _watch(
+    supervisor: Supervisor,
+    guest: Visit,
+    tally: Tally,
+    console: Console,
+    stop: Stop,
+    limit: float,
+) -> tuple[str, str | None]:
+    """Until the files have ended and all is settled. Why it ended, and a refusal if there was."""
+    began = news = shown = time.monotonic()
+    over: float | None = None
+    changes = 0
+    every = 0.5 if sys.stdout.isatty() else 10.0
+    while True:
+        guest.wait(lambda: False, TICK)
+        refusal = supervisor.step(0.0)
+        now = time.monotonic()
+        if refusal is not None:
+            return "a process refused to start", refusal
+        if stop.reason:
+            return stop.reason, None
+        if tally.changes != changes:
+            changes, news = tally.changes, now
+        if over is None and (tally.ended() or now - began > limit):
+            over = news = now
+        if over is not None:
+            flying = tally.in_flight()
+            if not flying and now - news > SETTLE:
+                return "the footage has ended", None
+            if now - over > PATIENCE:
+                return f"the footage has ended, but {'; '.join(flying) or 'more arrives'}", None
+        if now - shown > every:
+            shown = now
+            console.progress(f"{_clock(now - began)} {tally.line()}")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
