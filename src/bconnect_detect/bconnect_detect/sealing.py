@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from bconnect_detect.adapters import drawing
-from bconnect_detect.adapters.evidence_store import EvidenceStore, StoreError
+from bconnect_detect.adapters.evidence_store import PARTIAL, EvidenceStore, StoreError
 from bconnect_detect.core import manifest
-from bconnect_detect.core.evidence import Case, doubts, unique
+from bconnect_detect.core.evidence import WANTED, Case, doubts, unique
 from bconnect_detect.core.manifest import Facts
 from bconnect_detect.core.sheet import Sheet, ZoneShape, local_date, make_sheet
 from bconnect_detect.core.types import SECOND, Finding
-from bconnect_detect.core.violation import EvidenceFile, Violation
+from bconnect_detect.core.violation import EvidenceFile, Violation, file_fault
 from bconnect_site.kinds import EvidenceKind, word
 from bconnect_site.model import Zone
 
@@ -62,11 +62,33 @@ class Sealer:
         except ValueError as error:
             raise StoreError(str(error)) from error
 
-    def recent(self, site: str, now: int, age: float) -> list[str]:
-        """Folders sealed of findings of the last ``age`` seconds, oldest first."""
+    def recent(
+        self, site: str, now: int, age: float, most: int = 100
+    ) -> tuple[list[Violation], list[str]]:
+        """What was sealed last of findings of the last ``age`` seconds, oldest first.
+
+        Also sentences about folders that are not whole any more.
+        """
         first = now - round(age * SECOND)
         dates = {local_date(moment, self._local) for moment in (first, now)}
-        return self.store.sealed(site, dates)
+        violations, sentences = [], []
+        for directory in self.store.sealed(site, dates)[-most:] if age > 0 else []:
+            try:
+                violations.append(self.load(directory))
+            except StoreError as error:
+                sentences.append(str(error))
+        return [v for v in violations if v.finding.stamp >= first], sentences
+
+    def sweep(self, finding_id: str, directory: str) -> str:
+        """Moves what a camera wrote after the seal aside; a sentence, or empty for nothing.
+
+        ``directory``: the partial folder of its request.
+        """
+        directory = directory.removesuffix(PARTIAL)
+        if not self.store.is_sealed(directory):
+            return ""
+        place = self.store.set_aside(directory)
+        return place and f"case {finding_id}: the camera answered after the seal, see {place}"
 
     def left_over(self, site: str) -> tuple[list[Finding], list[str]]:
         """Findings of an earlier run to take up again, and sentences about the other folders."""
@@ -99,7 +121,7 @@ class Sealer:
         sentences = unique((*case.missing, *missing, *doubts(case)))
         body = manifest.build(case.finding, tuple(files), sentences, self.facts)
         data = manifest.canonical(body)
-        self.store.seal(directory, data)
+        self.store.seal(directory, data, {file.name for file in files})
         return manifest.to_violation(body, directory, manifest.sha256(data))
 
     def _vouched(self, case: Case, directory: str) -> tuple[list[EvidenceFile], list[str]]:
@@ -122,17 +144,13 @@ class Sealer:
 
     def _unanswered(self, case: Case, directory: str) -> list[EvidenceFile]:
         """Files the camera left although its answer never came (a restart in between)."""
-        stills = case.request.stills
-        guesses = (
-            EvidenceFile(EvidenceKind.CONTEXT_BEFORE, stills[0], "context_before.jpg", ""),
-            EvidenceFile(EvidenceKind.SCENE, stills[1], "scene.jpg", ""),
-            EvidenceFile(EvidenceKind.CONTEXT_AFTER, stills[2], "context_after.jpg", ""),
-            EvidenceFile(EvidenceKind.CLIP, case.request.clip_start, "clip.mp4", ""),
-        )
+        moments = dict(zip(WANTED, (*case.request.stills, case.request.clip_start), strict=True))
+        had = {file.kind for file in case.files}
+        kinds = {word(kind): kind for kind in WANTED if kind not in had}
         return [
-            guess
-            for guess in guesses
-            if case.file(guess.kind) is None and self.store.measure(directory, guess.name)
+            EvidenceFile(kinds[stem], moments[kinds[stem]], name, "")
+            for name in self.store.names(directory)
+            if (stem := name.partition(".")[0]) in kinds and not file_fault(name, directory)
         ]
 
     def _drawn(

@@ -133,8 +133,17 @@ class EvidenceStore:
                     (partial / name).unlink()  # our own half-written file
             return [name for name in names if not name.startswith(".")]
 
-    def seal(self, directory: str, data: bytes) -> None:
-        """Writes the manifest, flushes everything, renames the folder into its place."""
+    def names(self, directory: str) -> list[str]:
+        """Plain files in the partial folder."""
+        partial = self.folder(directory + PARTIAL)
+        with _sentence(partial):
+            return sorted(p.name for p in partial.iterdir() if p.is_file() and not p.is_symlink())
+
+    def seal(self, directory: str, data: bytes, names: set[str]) -> None:
+        """Writes the manifest, flushes everything, renames the folder into its place.
+
+        A late camera may write until the rename: what is not in ``names`` is moved out again.
+        """
         partial, sealed = self.folder(directory + PARTIAL), self.folder(directory)
         self.put(directory, manifest.NAME, data)
         with _sentence(sealed):
@@ -148,6 +157,9 @@ class EvidenceStore:
             os.rename(partial, sealed)
             self._step("parent")
             _flush(sealed.parent)
+            for path in sorted(sealed.iterdir()):
+                if path.name not in names | {manifest.NAME}:
+                    self._move_aside(path, f"{sealed.name}-{path.name}")
 
     def load(self, directory: str) -> tuple[bytes, dict[str, tuple[str, int]]]:
         """The manifest's bytes and digest and size of every other file of a sealed folder."""
@@ -195,6 +207,8 @@ class EvidenceStore:
     def set_aside(self, directory: str) -> str:
         """Moves a partial folder to ``set_aside``; returns where, relative to the store."""
         partial = self.folder(directory + PARTIAL)
+        if not partial.exists():
+            return ""
         with _sentence(partial):
             return self._move_aside(partial, f"{partial.parent.name}-{partial.stem}")
 

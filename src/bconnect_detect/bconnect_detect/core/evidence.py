@@ -86,7 +86,7 @@ class CaseBook:
     def __init__(self, settings: CaseSettings) -> None:
         self.settings = settings
         self._open: dict[str, Case] = {}
-        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._closed: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -106,7 +106,7 @@ class CaseBook:
         if len(self._open) < self.settings.max_open:
             self._open[finding.id] = case
             return Opened(case, waiting=True)
-        self._remember(finding.id)
+        self._remember(case)
         sentence = f"no pictures: {len(self._open)} cases were open already, none was asked for"
         return Opened(replace(case, missing=(sentence,)))
 
@@ -143,13 +143,17 @@ class CaseBook:
         late = [case for case in self._open.values() if now >= case.deadline]
         return [self._close(_timed_out(case)) for case in late]
 
+    def closed(self, finding_id: str) -> str:
+        """The folder a remembered case was given; empty: not remembered, or still open."""
+        return self._closed.get(finding_id, "")
+
     def _close(self, case: Case) -> Case:
         self._open.pop(case.finding.id, None)
-        self._remember(case.finding.id)
+        self._remember(case)
         return case
 
-    def _remember(self, finding_id: str) -> None:
-        self._closed[finding_id] = None
+    def _remember(self, case: Case) -> None:
+        self._closed[case.finding.id] = case.request.directory
         while len(self._closed) > self.settings.remember:
             self._closed.popitem(last=False)
 
