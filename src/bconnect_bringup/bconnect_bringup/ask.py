@@ -8,10 +8,12 @@ from typing import Any
 import rclpy
 from bconnect_msgs.srv import ReviewCitation
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from bconnect_bringup.health import LEVELS, NodeHealth
+from bconnect_node import environment
+from bconnect_node.run import make_executor
 from bconnect_site import names
 
 DECISIONS = {
@@ -25,12 +27,10 @@ class Visit:
     """A node of ours for a short while; `wait` runs its callbacks."""
 
     def __init__(self, name: str) -> None:
-        self.context = rclpy.Context()
-        self.context.init(args=[])
-        self.node = Node(
-            name, context=self.context, enable_rosout=False, start_parameter_services=False
-        )
-        self._executor = EventsExecutor(context=self.context)
+        environment.apply()
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self.node = Node(name, enable_rosout=False, start_parameter_services=False)
+        self._executor = make_executor()
         self._executor.add_node(self.node)
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
@@ -49,7 +49,7 @@ class Visit:
         """In the order that leaves no shared memory behind."""
         self._executor.shutdown()
         self.node.destroy_node()
-        self.context.try_shutdown()
+        rclpy.try_shutdown()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 from bconnect_bringup import __doc__ as purpose
 from bconnect_bringup.console import table
+from bconnect_bringup.supervisor import MARK
 from bconnect_site.errors import ConfigError
 
 OK, FAILED, WRONG = 0, 1, 2
@@ -34,7 +35,7 @@ def _guarded(run: Callable[[], int]) -> int:
         return run()
     except ConfigError as error:
         for sentence in str(error).splitlines():
-            print(f"bconnect: {sentence}", file=sys.stderr)
+            print(f"{MARK}{sentence}", file=sys.stderr)
         return WRONG
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,9 +13,8 @@ from bconnect_bringup.prepare import Prepared, change, load, prepare
 from bconnect_bringup.runner import Stop, supervise
 from bconnect_bringup.state import state_root
 from bconnect_bringup.summary import summarise
-from bconnect_bringup.supervisor import REFUSED, Supervisor
+from bconnect_bringup.supervisor import Supervisor
 from bconnect_bringup.tally import Tally
-from bconnect_node.environment import middleware_env
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.footage import FootageError, fetch
 from bconnect_sim.make import make_scenario
@@ -31,7 +30,6 @@ TICK = 0.1  # s
 
 def demo(*, state: str | None, minutes: float, keep: bool, light: bool) -> int:
     """Runs the demonstration. Returns 0 when violation, announcement and citation came out."""
-    os.environ.update(middleware_env())
     console = Console()
     sources = footage(state_root(state) / "footage", console)
     os.environ.update({SOURCES[camera]: f"file://{path}" for camera, path in sources.items()})
@@ -98,8 +96,7 @@ def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
     os.close(prepared.lock)
     if refusal is not None:
         console.close()
-        print(f"bconnect: {refusal}", file=sys.stderr)
-        return REFUSED
+        raise ConfigError(refusal)
     print(summarise(observer.tally, prepared.layout))
     console.close()
     if keep or observer.tally.complete():

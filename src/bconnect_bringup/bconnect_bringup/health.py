@@ -42,9 +42,9 @@ def to_table(nodes: Iterable[NodeHealth]) -> str:
             (
                 h.node,
                 h.level,
-                _pick(h.values, "rate"),
-                _pick(h.values, "age"),
-                _pick(h.values, "drops"),
+                h.values.get("rate", "-"),
+                h.values.get("age_of_last_input", "-"),
+                h.values.get("drops", "-"),
                 h.values.get("last_error") or h.message,
             )
             for h in nodes
@@ -55,15 +55,3 @@ def to_table(nodes: Iterable[NodeHealth]) -> str:
 def to_plain(nodes: Iterable[NodeHealth]) -> list[dict[str, Any]]:
     """For programs."""
     return [{**asdict(h), "values": dict(h.values)} for h in nodes]
-
-
-def _pick(values: Mapping[str, str], word: str) -> str:
-    """All values whose name is the word, or holds it, e.g. rate, frames_rate, drops.stale."""
-    if word in values:
-        return values[word]
-    found = [
-        f"{key} {value}"
-        for key, value in values.items()
-        if key.startswith(f"{word}_") or key.startswith(f"{word}.") or key.endswith(f"_{word}")
-    ]
-    return ", ".join(found[:3]) or "-"

@@ -8,8 +8,9 @@ from types import FrameType
 
 from bconnect_bringup.console import Console
 from bconnect_bringup.prepare import Prepared
-from bconnect_bringup.supervisor import REFUSED, Patience, Supervisor
+from bconnect_bringup.supervisor import Patience, Supervisor
 from bconnect_node.environment import middleware_env
+from bconnect_site.errors import ConfigError
 
 HOST = (sys.executable, "-m", "bconnect_node.host")
 
@@ -56,7 +57,10 @@ def supervise(
 
 
 def up(prepared: Prepared, *, command: tuple[str, ...] = HOST) -> int:
-    """Runs the site until it is told to stop. Returns the exit code."""
+    """Runs the site until it is told to stop. Returns the exit code.
+
+    Raises ConfigError when a process refuses to start.
+    """
     site = prepared.loaded.site.site
     console = Console(prepared.local_processes(), folder=prepared.layout.log_dir)
     stop = Stop()
@@ -75,8 +79,7 @@ def up(prepared: Prepared, *, command: tuple[str, ...] = HOST) -> int:
     console.close()
     os.close(prepared.lock)
     if refusal is not None:
-        print(f"bconnect: {refusal}", file=sys.stderr)
-        return REFUSED
+        raise ConfigError(refusal)
     return 0 if orderly else 1
 
 

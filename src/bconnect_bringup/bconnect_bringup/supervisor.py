@@ -12,6 +12,7 @@ from bconnect_bringup.backoff import Backoff
 from bconnect_bringup.child import Child
 from bconnect_bringup.console import Console, plain
 
+MARK = "bconnect: "  # in front of a sentence that refuses
 REFUSED = 2  # exit code of a process that will not start with this configuration
 
 
@@ -150,9 +151,9 @@ class Supervisor:
 
     def _ended(self, watched: _Watched, code: int, now: float) -> str | None:
         assert watched.child is not None
-        last = plain(self._forget(watched))
+        lines = self._forget(watched)
         if code == REFUSED and watched.starts == 1:
-            return last or f"{watched.job.name} refused to start and said nothing"
+            return _sentence(lines) or f"{watched.job.name} refused to start and said nothing"
         wait = watched.backoff.after(now - watched.started)
         watched.due = now + wait
         self._console.say(
@@ -179,16 +180,22 @@ class Supervisor:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(watched.child.stream)
 
-    def _forget(self, watched: _Watched) -> str:
-        """Reads what is left, closes, and returns the last line written."""
+    def _forget(self, watched: _Watched) -> list[str]:
+        """Reads what is left, closes, and returns the last lines written."""
         assert watched.child is not None
         self._drain(watched)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(watched.child.stream)
-        last = watched.child.last_lines[-1] if watched.child.last_lines else ""
+        last = [plain(line) for line in watched.child.last_lines]
         watched.child.close()
         watched.child = None
         return last
+
+
+def _sentence(lines: Sequence[str]) -> str:
+    """What a process said in refusing: its own sentences where marked, else its last line."""
+    marked = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+    return "\n".join(marked or lines[-1:])
 
 
 def _describe(code: int) -> str:
