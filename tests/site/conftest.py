@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bconnect_site.errors import ConfigError
 from bconnect_site.loader import load_site
 
@@ -24,7 +25,8 @@ cameras:
     source: ${CAMERA_A}
     detect: {width: 640, height: 360, rate: 10.0}
     zones:
-      henti: {kind: stop_line, line: [[0.2, 0.6], [0.8, 0.6]], direction: [[0.5, 0.9], [0.5, 0.4]], signal: utara, basis: marking}
+      henti: {kind: stop_line, line: [[0.2, 0.6], [0.8, 0.6]],
+              direction: [[0.5, 0.9], [0.5, 0.4]], signal: utara, basis: marking}
       bahu:
         kind: no_parking
         region: [[0.0, 0.9], [0.2, 0.9], [0.3, 0.5]]

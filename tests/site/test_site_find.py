@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bconnect_site.environment import expand_env, hide_password
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import check_unique_sites, find_config_dir
@@ -25,7 +26,9 @@ def test_by_name_by_path_and_from_a_folder_below(
     assert resolve_site("x") == path
 
 
-def test_by_the_name_inside_where_the_file_is_called_otherwise(write: Write, site_text: str) -> None:
+def test_by_the_name_inside_where_the_file_is_called_otherwise(
+    write: Write, site_text: str
+) -> None:
     path = write(site_text.replace("site: x", "site: pasar"), name="file_of_pasar")
     assert resolve_site("pasar") == path
     assert resolve_site("file_of_pasar") == path
@@ -59,12 +62,14 @@ def test_two_files_of_one_name(house: Path, write: Write, site_text: str) -> Non
     assert str(refusal.value) == sentence
 
 
-def test_a_file_outside_may_not_take_a_name_either(house: Path, write: Write, site_text: str) -> None:
+def test_a_file_outside_may_not_take_a_name_either(
+    house: Path, write: Write, site_text: str
+) -> None:
     path = write()
     check_unique_sites(house / "config", also=path)
     outside = house / "my.yaml"
     outside.write_text(site_text)
-    with pytest.raises(ConfigError, match='"x" is also the name in my.yaml'):
+    with pytest.raises(ConfigError, match=r'"x" is also the name in my\.yaml'):
         check_unique_sites(house / "config", also=outside)
 
 
@@ -113,3 +118,4 @@ def test_expand_env() -> None:
 def test_hide_password() -> None:
     assert hide_password("rtsp://u:p@ss@h:554/x") == "rtsp://u:***@h:554/x"
     assert hide_password("rtsp://h:554/x") == "rtsp://h:554/x"
+    assert hide_password("rtsp://h:554/x@y") == "rtsp://h:554/x@y"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from bconnect_site import geometry
-from bconnect_site.geometry import Point
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from bconnect_site import geometry
+from bconnect_site.geometry import Point
 
 fractions = st.floats(0.0, 1.0, allow_nan=False, width=32)
 points = st.tuples(fractions, fractions)
@@ -45,7 +46,10 @@ def test_exchanging_two_neighbours_of_a_convex_region_crosses(region: list[Point
     count = len(region)
     assume(count >= 4)
     circle = [
-        (0.5 + 0.4 * math.cos(2 * math.pi * i / count), 0.5 + 0.4 * math.sin(2 * math.pi * i / count))
+        (
+            0.5 + 0.4 * math.cos(2 * math.pi * i / count),
+            0.5 + 0.4 * math.sin(2 * math.pi * i / count),
+        )
         for i in range(count)
     ]
     circle[1], circle[2] = circle[2], circle[1]

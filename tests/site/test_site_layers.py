@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from bconnect_site.errors import ConfigError
 from bconnect_site.explain import explain, format_explanation
 from bconnect_site.loader import freeze, load_frozen, load_site
@@ -90,7 +91,7 @@ def test_another_fleet_may_be_given(house: Path, write: Write, site_text: str) -
         ("camera: {source: rtsp://h/x}", "camera.source: is not a key here; "),
         ("zone: {no_park: {dwell: 1}}", 'zone.no_park: no kind of zone is called "no_park"'),
         ("zone: {no_parking: {dwell: 1m}}", "zone.no_parking.dwell: must be a number of seconds"),
-        ("ladder: {mode: war}", 'ladder.mode: found "war"; allowed: socialisation, enforcement'),
+        ("ladder: {mode: war}", 'ladder.mode: found "war"; allowed: enforcement, socialisation'),
         ("site: y", "site: is not a key here"),
         ("law: uu14", 'law: no law catalogue is called "uu14"'),
         ("evidence: {before: 30}", "evidence"),
@@ -132,7 +133,16 @@ def test_explain_names_every_value_once_and_no_secret(
     lines = text.splitlines()
     assert len(lines) == len(rows)
     assert len({line.rindex("  ") for line in lines if line.endswith("default")}) == 1
-    assert max(map(len, lines)) < 160 < max(map(len, format_explanation(rows + [("k", "v" * 200, "default")], full=True).splitlines()))
+    assert (
+        max(map(len, lines))
+        < 160
+        < max(
+            map(
+                len,
+                format_explanation([*rows, ("k", "v" * 200, "default")], full=True).splitlines(),
+            )
+        )
+    )
 
 
 def test_frozen_site_reads_back_the_same(house: Path, write: Write, site_text: str) -> None:
@@ -178,11 +188,24 @@ def test_what_is_no_frozen_site(house: Path, text: str, expected: str) -> None:
 
 
 def test_odd_texts_survive_freezing(house: Path, write: Write, site_text: str) -> None:
-    odd = ["yes", "12", "1.5", "null", "2026-01-01", "~", "a: b", "# x", "'\"", "é – ü", "1_0", "0x1f"]
+    odd = [
+        "yes",
+        "12",
+        "1.5",
+        "null",
+        "2026-01-01",
+        "~",
+        "a: b",
+        "# x",
+        "'\"",
+        "é ü",
+        "1_0",
+        "0x1f",
+    ]
     for title in odd:
         text = site_text.replace("A site to spoil", repr(title) if '"' in title else f'"{title}"')
         if title == "'\"":
-            text = site_text.replace("A site to spoil", "\"'\\\"\"")
+            text = site_text.replace("A site to spoil", '"\'\\""')
         loaded = load_site(write(text))
         assert loaded.site.title == title
         assert load_frozen(freeze(loaded, house / "f.yaml")).site.title == title

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bconnect_site.errors import ConfigError
 from bconnect_site.loader import check_environment, load_site
 
@@ -74,6 +75,17 @@ CASES: dict[str, tuple[str, str, str]] = {
         "width: 640",
         "width: 640.5",
         "cameras.a.detect.width: must be a whole number of pixels, found 640.5",
+    ),
+    "timeout zero": (
+        "speakers:",
+        "evidence: {timeout: 0}\nspeakers:",
+        "evidence.timeout: must be more than 0.0, found 0",
+    ),
+    "empty title": ("title: A site to spoil", 'title: ""', "title: must not be empty"),
+    "a value where keys belong": (
+        "  b:\n    source: rtsp://192.0.2.1/stream",
+        "  b: rtsp://192.0.2.1/stream",
+        'cameras.b: must be keys and values, found "rtsp://192.0.2.1/stream"',
     ),
     "rate zero": (
         "rate: 10.0",
@@ -321,7 +333,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "speaker twice": (
         "ladder:",
         "  tiang: {adapter: alsa}\nladder:",
-        "speakers.tiang: is written twice, in line 24 and line 25",
+        "speakers.tiang: is written twice, in line 25 and line 26",
     ),
     "camera list instead of keys": (
         "  utara: {adapter",
@@ -365,7 +377,12 @@ def test_all_mistakes_of_a_file_come_at_once_in_its_order(write: Write, site_tex
 
 
 def test_no_sentence_holds_a_secret(spoil: Spoil) -> None:
-    for url in ("rtsp://u:hunter2@h/x", "rtsp://:hunter2@h/x", "rtsp://h/x?token=hunter2", "h/?key=hunter2"):
+    for url in (
+        "rtsp://u:hunter2@h/x",
+        "rtsp://:hunter2@h/x",
+        "rtsp://h/x?token=hunter2",
+        "h/?key=hunter2",
+    ):
         assert "hunter2" not in "\n".join(spoil("rtsp://192.0.2.1/stream", url))
     assert "hunter2" not in "\n".join(spoil("${CAMERA_A}", '"rtsp://u:hunter2@h/${X"'))
 
@@ -402,7 +419,7 @@ def test_what_is_no_site_file(house: Path, content: bytes, expected: str) -> Non
 def test_binary_and_bombs_are_refused_in_a_sentence(house: Path) -> None:
     path = house / "config" / "corridors" / "x.yaml"
     path.write_bytes(bytes(range(256)) * 100)
-    with pytest.raises(ConfigError, match="^config/corridors/x.yaml: "):
+    with pytest.raises(ConfigError, match=r"^config/corridors/x.yaml: "):
         load_site(path)
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
@@ -410,7 +427,7 @@ def test_binary_and_bombs_are_refused_in_a_sentence(house: Path) -> None:
     with pytest.raises(ConfigError, match="holds more than"):
         load_site(path)
     path.write_text("[" * 5000)
-    with pytest.raises(ConfigError, match="^config/corridors/x.yaml: "):
+    with pytest.raises(ConfigError, match=r"^config/corridors/x.yaml: "):
         load_site(path)
     path.write_text("a: " + "b" * 5_000_000)
     with pytest.raises(ConfigError, match="at most"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import ViolationType
 from bconnect_site.phrases import Level, load_phrases
@@ -42,7 +43,9 @@ def test_general_phrase_where_there_is_none_of_its_own(tmp_path: Path) -> None:
     assert "a" in phrases and "b" not in phrases
     with pytest.raises(ConfigError, match="no phrase of level warning answers red_light"):
         phrases.for_violation(ViolationType.RED_LIGHT, "warning")
-    with pytest.raises(ConfigError, match='no phrase is called "general_warn"; did you mean "general_warning"'):
+    with pytest.raises(
+        ConfigError, match='no phrase is called "general_warn"; did you mean "general_warning"'
+    ):
         load_phrases(SHIPPED)["general_warn"]
 
 
@@ -52,10 +55,22 @@ def test_general_phrase_where_there_is_none_of_its_own(tmp_path: Path) -> None:
         ("phrases: {}", "phrases: needs at least 1, found 0"),
         ("phrases: {a: {text: X}}", "phrases.a.title: is missing"),
         ("phrases: {a: {text: '', title: T}}", "phrases.a.text: must not be empty"),
-        ("phrases: {a: {text: X, title: T, level: shout}}", 'phrases.a.level: found "shout"; allowed: reprimand, warning, information'),
-        ("phrases: {a: {text: X, title: T, violation: speed}}", 'phrases.a.violation: no rule is called "speed"; did you mean "speeding"?'),
-        ("phrases: {a: {text: X, title: T}, a: {text: Y, title: T}}", "phrases.a: is written twice, in line 1 and line 1"),
-        (f"phrases: {{a: {{text: {'x' * 301}, title: T}}}}", "phrases.a.text: is longer than 300 characters"),
+        (
+            "phrases: {a: {text: X, title: T, level: shout}}",
+            'phrases.a.level: found "shout"; allowed: information, reprimand, warning',
+        ),
+        (
+            "phrases: {a: {text: X, title: T, violation: speed}}",
+            'phrases.a.violation: no rule is called "speed"; did you mean "speeding"?',
+        ),
+        (
+            "phrases: {a: {text: X, title: T}, a: {text: Y, title: T}}",
+            "phrases.a: is written twice, in line 1 and line 1",
+        ),
+        (
+            f"phrases: {{a: {{text: {'x' * 301}, title: T}}}}",
+            "phrases.a.text: is longer than 300 characters",
+        ),
     ],
 )
 def test_mistakes_of_a_phrases_file(tmp_path: Path, text: str, expected: str) -> None:

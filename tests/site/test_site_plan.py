@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bconnect_site.errors import ConfigError
 from bconnect_site.loader import LoadedSite, load_site
 from bconnect_site.names import NAME_PATTERN
@@ -121,7 +122,8 @@ def test_no_secret_from_the_environment(write: Write, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"), [(1, [1]), (5, [5]), (6, [3, 3]), (11, [4, 4, 3]), (12, [4, 4, 4]), (30, [5] * 6)]
+    ("count", "sizes"),
+    [(1, [1]), (5, [5]), (6, [3, 3]), (11, [4, 4, 3]), (12, [4, 4, 4]), (30, [5] * 6)],
 )
 def test_cameras_are_grouped_evenly_by_at_most_five(
     write: Write, count: int, sizes: list[int]
@@ -134,7 +136,9 @@ def test_cameras_are_grouped_evenly_by_at_most_five(
 
 def test_site_may_regroup_cameras_and_nodes(write: Write) -> None:
     text = with_cameras(
-        3, "  edge: {source: 'v4l2:///dev/video0', process: tepi}\nprocesses: {tracker: cameras_1, k2/camera: tepi}\n"
+        3,
+        "  edge: {source: 'v4l2:///dev/video0', process: tepi}\n"
+        "processes: {tracker: cameras_1, k2/camera: tepi}\n",
     )
     processes = planned(load_site(write(text))).processes()
     assert {name: [n.full_name for n in nodes] for name, nodes in processes.items()} == {
@@ -174,14 +178,26 @@ def test_same_site_same_plan_and_json_round_trip(write: Write) -> None:
     assert Plan.from_json(first.to_json()).to_json() == first.to_json()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "bconnect-plan/9"}', '{"format": "bconnect-plan/1", "site": "x", "nodes": [{"a": 1}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "bconnect-plan/9"}',
+        '{"format": "bconnect-plan/1", "site": "x", "nodes": [{"a": 1}]}',
+    ],
+)
 def test_what_is_no_plan(text: str) -> None:
-    with pytest.raises(ConfigError, match="^plan: "):
+    with pytest.raises(ConfigError, match=r"^plan: "):
         Plan.from_json(text)
 
 
 def test_relative_file_counts_from_the_site_file(write: Write, house: Path) -> None:
-    text = with_cameras(1, "  f: {source: 'file://../../var/x.mp4'}\n  g: {source: 'file:///abs/x.mp4'}\n  h: {source: 'file://${DIR}/x.mp4'}\n")
+    text = with_cameras(
+        1,
+        "  f: {source: 'file://../../var/x.mp4'}\n  g: {source: 'file:///abs/x.mp4'}\n  h: {source: 'file://${DIR}/x.mp4'}\n",
+    )
     made = planned(load_site(write(text)))
     sources = [n.parameters["source"] for n in made.nodes if n.name == "camera"]
     assert sources[1:] == [f"file://{house}/var/x.mp4", "file:///abs/x.mp4", "file://${DIR}/x.mp4"]
@@ -198,7 +214,15 @@ def test_calibration_from_the_config_folder(write: Write, house: Path) -> None:
 def test_vehicle_has_the_same_plan_without_speakers(write: Write) -> None:
     text = with_cameras(2).replace("kind: corridor", "kind: vehicle")
     names = {n.name for n in planned(load_site(write(text))).nodes}
-    assert names == {"camera", "detector", "tracker", "rule_checker", "evidence", "ladder", "citation"}
+    assert names == {
+        "camera",
+        "detector",
+        "tracker",
+        "rule_checker",
+        "evidence",
+        "ladder",
+        "citation",
+    }
 
 
 def test_state_layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+
 from bconnect_site.find import check_unique_sites, site_files
 from bconnect_site.kinds import ViolationType
 from bconnect_site.loader import load_site, resolve_site
@@ -96,14 +98,15 @@ def test_schema_refuses_what_the_loader_refuses() -> None:
     plain, _, _ = read_yaml(CONFIG / "corridors" / "beruang_madu.yaml", "x")
     good = json.loads(json.dumps(plain, default=str))
     validator = jsonschema.Draft202012Validator(schema(FILES["site.schema.json"]))
-    for spoil in (
+    spoils: list[Callable[[Any], Any]] = [
         lambda p: p.update(camras={}),
         lambda p: p["cameras"]["mt_haryono_1"].update(rules=["helmet"]),
         lambda p: p["cameras"]["mt_haryono_1"]["zones"]["bahu_kiri"].update(region=[[0, 0]]),
         lambda p: p["cameras"]["mt_haryono_1"]["zones"]["bahu_kiri"].update(dwell="60s"),
         lambda p: p["cameras"]["mt_haryono_1"]["zones"]["bahu_kiri"].update(kind="no_park"),
         lambda p: p.pop("cameras"),
-    ):
+    ]
+    for spoil in spoils:
         bad = json.loads(json.dumps(good))
         spoil(bad)
         assert not validator.is_valid(bad)

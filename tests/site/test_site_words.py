@@ -6,15 +6,20 @@ from datetime import datetime, time, timedelta
 from enum import IntEnum
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bconnect_site import kinds, names, schedule
 from bconnect_site.checks import node_keys
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.kinds import RoadUserKind, ViolationType, ZoneKind, from_word, word, words
 from bconnect_site.model import RULE_ZONES, Zone
-from hypothesis import given
-from hypothesis import strategies as st
 
-ENUMS = [k for k in vars(kinds).values() if isinstance(k, type) and issubclass(k, IntEnum) and k is not IntEnum]
+ENUMS = [
+    k
+    for k in vars(kinds).values()
+    if isinstance(k, type) and issubclass(k, IntEnum) and k is not IntEnum
+]
 
 
 @pytest.mark.parametrize("kind", ENUMS, ids=lambda k: k.__name__)
@@ -42,7 +47,8 @@ def test_every_rule_knows_its_zones() -> None:
     [
         ("a", True), ("a1_b2", True), ("simpang_utara", True), ("a" * 48, True),
         ("", False), ("A", False), ("1a", False), ("_a", False), ("a_", False), ("a__b", False),
-        ("a-b", False), ("a/b", False), ("a b", False), ("é", False), ("a\n", False), ("a" * 49, False),
+        ("a-b", False), ("a/b", False), ("a b", False), ("é", False), ("a\n", False),
+        ("a" * 49, False),
     ],
 )  # fmt: skip
 def test_names(text: str, good: bool) -> None:
@@ -74,16 +80,21 @@ def test_suggestions() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("daily", "0123456"), ("mon", "0"), ("mon-sat", "012345"), ("sat-mon", "056"), ("tue, thu", "13"), ("sun-sun", "6")],
+    [
+        ("daily", "0123456"),
+        ("mon", "0"),
+        ("mon-sat", "012345"),
+        ("sat-mon", "056"),
+        ("tue, thu", "13"),
+        ("sun-sun", "6"),
+    ],
 )
 def test_days(text: str, expected: str) -> None:
     assert schedule.parse_days(text) == {int(c) for c in expected}
 
 
-@pytest.mark.parametrize("text", ["", "mon-", "-mon", "monday", "mon;tue", "mon-tue-wed", "MON"])
+@pytest.mark.parametrize("text", ["", "-mon", "mon-", "monday", "mon;tue", "mon-tue-wed", "MON"])
 def test_days_of_no_week(text: str) -> None:
-    if text == "mon-":
-        pytest.skip("read as mon")
     with pytest.raises(ValueError, match="needs days such as"):
         schedule.parse_days(text)
 
@@ -127,7 +138,10 @@ def test_zone_is_active_by_its_windows() -> None:
             "kind": "no_parking",
             "region": [[0, 0], [1, 0], [1, 1]],
             "basis": "sign S-12",
-            "active": [{"days": "mon-sat", "from": "16:00", "to": "19:00"}, {"days": "sun", "from": "08:00", "to": "10:00"}],
+            "active": [
+                {"days": "mon-sat", "from": "16:00", "to": "19:00"},
+                {"days": "sun", "from": "08:00", "to": "10:00"},
+            ],
             "applies_to": ["car", "bus"],
         }
     )
@@ -136,6 +150,6 @@ def test_zone_is_active_by_its_windows() -> None:
     assert zone.is_active(MONDAY.replace(day=7, hour=9))
     assert zone.basis_kind == "sign"
     assert zone.points == ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
-    assert zone.road_user_kinds == {RoadUserKind.CAR, RoadUserKind.BUS}
+    assert zone.road_user_kinds == frozenset({RoadUserKind.CAR, RoadUserKind.BUS})
     always = Zone.model_validate({"kind": "junction", "region": [[0, 0], [1, 0], [1, 1]]})
     assert always.is_active(MONDAY) and always.basis_kind == "" and always.road_user_kinds is None

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -72,28 +73,34 @@ def _siblings(model: type[BaseModel], key: Key) -> set[str]:
     here: Any = model
     for part in key:
         here = _step(here, part)
-        if here is None:
-            return set()
     if isinstance(here, type) and issubclass(here, BaseModel):
-        return {field.alias or name for name, field in here.model_fields.items()}
+        return set(_fields(here))
     return set()
 
 
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _step(here: Any, part: str | int) -> Any:
+    """The type one key further down; None where the key leads nowhere."""
     if isinstance(here, type) and issubclass(here, BaseModel):
-        fields = {field.alias or name: field for name, field in here.model_fields.items()}
-        return fields[str(part)].annotation if part in fields else None
-    return _inner(here)
+        field = _fields(here).get(str(part))
+        return _bare(field.annotation) if field else None
+    arguments = get_args(here)
+    if not arguments:
+        return None
+    return _bare(arguments[1] if get_origin(here) is dict else arguments[0])
 
 
-def _inner(annotation: Any) -> Any:
-    """The model, or the type holding models, inside an annotation."""
-    for argument in reversed(getattr(annotation, "__args__", ())):
-        if isinstance(argument, type) and issubclass(argument, BaseModel):
-            return argument
-        if (found := _inner(argument)) is not None:
-            return found
-    return None
+def _bare(annotation: Any) -> Any:
+    """A type without ``Annotated`` and ``| None``."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _bare(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return _bare(next(a for a in get_args(annotation) if a is not type(None)))
+    return annotation
 
 
 def _sentence(error: dict[str, Any], key: Key, model: type[BaseModel]) -> str:

@@ -24,4 +24,4 @@ def _sentence(key: str, name: str) -> str:
 
 def hide_password(url: str) -> str:
     """A URL fit for a log: the password between ``:`` and ``@`` becomes ``***``."""
-    return re.sub(r"(://[^/@\s:]*:)[^@\s]+@", r"\1***@", url)
+    return re.sub(r"(://[^/@\s:]*:)[^/\s]+@", r"\1***@", url)

@@ -142,7 +142,7 @@ def _reference(value: str) -> str:
 
 def _mask(value: str) -> str:
     """The text with every password in it replaced by ``***``; ``${NAME}`` is no password."""
-    text = re.sub(r"(://[^/@\s:]*:)(?!\$\{\w+\}@)[^@\s]+@", r"\1***@", value)
+    text = re.sub(r"(://[^/@\s:]*:)(?!(?:\$\{\w+\})+@)[^/\s]+@", r"\1***@", value)
     return re.sub(
         r"((?:password|passwd|pwd|token|secret|key)=)(?!\$\{\w+\}(?:[&;/]|$))[^&;/\s]+",
         r"\1***",

@@ -1,6 +1,7 @@
 """The frozen site: the merged values in one file that every node of a run reads."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,8 @@ def freeze(loaded: LoadedSite, path: str | Path) -> Path:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 

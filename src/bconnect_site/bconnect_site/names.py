@@ -31,7 +31,7 @@ UPDATE_TOW_JOB = "update_tow_job"
 
 def is_name(text: str) -> bool:
     """Whether text may name a site, camera, zone, signal, speaker or process."""
-    return len(text) <= MAX_NAME_LENGTH and re.match(NAME_PATTERN, text) is not None
+    return len(text) <= MAX_NAME_LENGTH and re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def site_ns(site: str) -> str:

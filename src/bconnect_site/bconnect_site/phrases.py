@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,13 +13,14 @@ from bconnect_site.fields import Name, Rule, Strict, Text
 from bconnect_site.kinds import ViolationType, word
 from bconnect_site.yamlfile import read_yaml
 
+Spoken = Annotated[str, Field(min_length=1, max_length=300)]
 Level = Literal["reprimand", "warning", "information"]
 
 
 class PhraseEntry(Strict):
     """One phrase of config/phrases.yaml."""
 
-    text: Text = Field(max_length=300, description="what is spoken, in the file's language")
+    text: Spoken = Field(description="what is spoken, in the file's language")
     title: Text = Field(description="what it means, in English")
     level: Level = "information"
     violation: Rule | None = Field(default=None, description="the violation it answers")

@@ -26,13 +26,14 @@ def parse_days(text: str) -> frozenset[int]:
         return frozenset(range(7))
     found: set[int] = set()
     for part in (p.strip() for p in text.split(",")):
-        first, _, last = part.partition("-")
-        if first not in DAYS or (last or first) not in DAYS:
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if first not in DAYS or last not in DAYS:
             raise ValueError(
                 f'found "{part}"; needs days such as "mon-sat", "sat,sun" or "daily"'
                 f" (days: {', '.join(DAYS)})"
             )
-        start, stop = DAYS.index(first), DAYS.index(last or first)
+        start, stop = DAYS.index(first), DAYS.index(last)
         found.update((start + i) % 7 for i in range((stop - start) % 7 + 1))
     return frozenset(found)
 
