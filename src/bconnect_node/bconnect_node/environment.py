@@ -1,0 +1,67 @@
+"""The environment variables that make the middleware carry images, for whoever starts nodes."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bconnect_node import memory
+from bconnect_site.errors import ConfigError
+
+PROFILE = Path(__file__).with_name("fastdds.xml")
+HIGHEST_DOMAIN = 101  # above it the ports reach into the range the kernel hands out itself
+PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+DISCOVERY_VARIABLE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+
+
+def middleware_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a process that runs our nodes needs in its environment.
+
+    A profile or middleware the user chose in env (default: this process's own environment)
+    is kept; the self test tells whether it carries images. Raises ConfigError for a domain
+    id, profile or discovery range that does not work.
+    """
+    env = os.environ if env is None else env
+    check_domain(env)
+    profile = env.get(PROFILE_VARIABLE) or str(PROFILE)
+    if not Path(profile).is_file():
+        raise ConfigError(
+            f"environment: {PROFILE_VARIABLE}: there is no file {profile};"
+            " unset it to use the shipped profile"
+        )
+    return {
+        PROFILE_VARIABLE: profile,
+        DISCOVERY_VARIABLE: _discovery(env.get(DISCOVERY_VARIABLE, "")),
+        **({"ROS_LOCALHOST_ONLY": "0"} if env.get("ROS_LOCALHOST_ONLY") else {}),
+        "RMW_IMPLEMENTATION": env.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp",
+        "MALLOC_MMAP_THRESHOLD_": str(memory.MMAP_THRESHOLD),
+        "MALLOC_TRIM_THRESHOLD_": str(memory.TRIM_THRESHOLD),
+        "YOLO_AUTOINSTALL": env.get("YOLO_AUTOINSTALL") or "false",
+        "YOLO_OFFLINE": env.get("YOLO_OFFLINE") or "true",
+    }
+
+
+def apply() -> None:
+    """Puts middleware_env() into this process; call it before rclpy.init()."""
+    os.environ.update(middleware_env())
+
+
+def check_domain(env: Mapping[str, str] | None = None) -> int:
+    """The ROS domain id in force. Raises ConfigError above 101 or when it is no number."""
+    text = (os.environ if env is None else env).get("ROS_DOMAIN_ID") or "0"
+    if not (text.isascii() and text.isdigit() and int(text) <= HIGHEST_DOMAIN):
+        raise ConfigError(
+            f"environment: ROS_DOMAIN_ID: found {text}; allowed: 0 to {HIGHEST_DOMAIN}"
+        )
+    return int(text)
+
+
+def _discovery(found: str) -> str:
+    # LOCALHOST (like the older ROS_LOCALHOST_ONLY) binds all interfaces just the same and finds
+    # some 32 processes at most; the whitelist of the profile is what keeps us on loopback.
+    if found in ("", "LOCALHOST", "SYSTEM_DEFAULT"):
+        return "SYSTEM_DEFAULT"
+    if found == "SUBNET":
+        return found
+    raise ConfigError(
+        f"environment: {DISCOVERY_VARIABLE}: found {found}; allowed: SYSTEM_DEFAULT, SUBNET"
+    )

@@ -1,0 +1,65 @@
+"""A mailbox between callbacks that only hand over and a worker that takes its time."""
+
+import threading
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class LatestMailbox(Generic[Item]):
+    """Keeps the newest item of each key and hands the keys out in turn.
+
+    A key keeps its place in the line when its item is replaced and goes to the end once
+    taken, so a fast key never starves a slow one and nothing queues up.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: OrderedDict[str, Item] = OrderedDict()
+        self._dropped: dict[str, int] = {}
+        self._closed = False
+
+    def put(self, key: str, item: Item) -> bool:
+        """Leaves an item, replacing one that was not taken. False if the mailbox is closed."""
+        with self._changed:
+            if self._closed:
+                return False
+            if key in self._items:
+                self._dropped[key] = self._dropped.get(key, 0) + 1
+            self._items[key] = item
+            self._changed.notify()
+            return True
+
+    def take(self, timeout: float | None = None) -> tuple[str, Item] | None:
+        """The longest waiting key with its newest item; None on timeout [s] or once closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed, timeout)
+            return self._items.popitem(last=False) if self._items else None
+
+    def dropped(self, key: str | None = None) -> int:
+        """How many items of a key (of all keys) were replaced before anybody took them."""
+        with self._changed:
+            return sum(self._dropped.values()) if key is None else self._dropped.get(key, 0)
+
+    def forget(self, key: str) -> None:
+        """Drops everything remembered of a key."""
+        with self._changed:
+            self._items.pop(key, None)
+            self._dropped.pop(key, None)
+
+    def close(self) -> None:
+        """Empties the mailbox and wakes everybody who waits."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._closed
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._items)
