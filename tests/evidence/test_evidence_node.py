@@ -39,8 +39,10 @@ cameras:
     source: file:///nowhere.mp4
     zones:
       henti_utara: {kind: stop_line, line: [[0.2, 0.6], [0.8, 0.6]], basis: marking,
-                    direction: [[0.5, 0.9], [0.5, 0.7]]}
+                    direction: [[0.5, 0.9], [0.5, 0.7]], signal: utara}
     rules: [stop_line]
+signals:
+  utara: {adapter: lamp_vision, camera: simpang_utara, region: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.3]]}
 evidence: {before: 1.0, after: 0.5, timeout: TIMEOUT, min_free_bytes: MINIMUM}
 """
 

@@ -119,26 +119,26 @@ class EvidenceNode(BconnectNode):
 
     def _open(self, finding: core.types.Finding) -> None:
         self.health.tick("findings")
-        ring = self._rings.get(finding.camera)
-        if finding.site != self._site or ring is None:
-            self.health.drop("foreign finding")
-            self.health.error(f"finding refused: site and camera: found {finding.site[:64]}/"
-                              f"{finding.camera[:64]}, allowed are the cameras of {self._site}")
-            return
+        if fault := self._refusal(finding):
+            self.health.drop("refused finding")
+            return self.health.error(f"finding refused: {fault}")
         try:
             if violation := self._sealer.existing(finding):
                 return self._publish(violation)
         except StoreError as error:
             return self.health.error(str(error))
         directory = self._sealer.directory(finding) + PARTIAL
-        opened = self._book.open(finding, directory, ring, self.now())
-        if opened.refused:
-            self.health.drop("refused finding")
-            self.health.error(opened.refused)
+        opened = self._book.open(finding, directory, self._rings[finding.camera], self.now())
         if opened.case and opened.waiting:
             self._begin(finding)
         elif opened.case:
             self._close(opened.case)
+
+    def _refusal(self, finding: core.types.Finding) -> str | None:
+        if finding.site != self._site or finding.camera not in self._rings:
+            return (f"site and camera: found {finding.site[:64]}/{finding.camera[:64]}, "
+                    f"allowed are the cameras of {self._site}")
+        return core.violation.path_fault(finding)
 
     def _begin(self, finding: core.types.Finding) -> None:
         try:
@@ -205,24 +205,27 @@ class EvidenceNode(BconnectNode):
     def _seal(self, case: Case, pause: int, backlog: Backlog) -> None:
         try:
             violation = self._sealer.seal(case)
-        except StoreError as error:
-            self._store_failed(error)
+        except Exception as error:  # whatever it is, the case must not be lost
             if lost := backlog.add(case, self.now(), pause):
                 self.health.drop("given up")
                 self.health.error(f"case {lost.finding.id}: given up, too many wait for the disk")
+            self.health.set("waiting_for_disk", len(backlog))
+            self._store_failed(error)
         else:
-            self.health.state(health.OK, "running")
+            self.health.set("waiting_for_disk", len(backlog))
             self._publish(violation)
-        self.health.set("waiting_for_disk", len(backlog))
+            self.health.state(health.OK, "running")
 
     def _publish(self, violation: core.violation.Violation) -> None:
         self.health.tick("violations")
         frame = names.optical_frame(self._site, violation.finding.camera)
         self.send(self._violations, convert.violation_to_msg(violation, frame))
 
-    def _store_failed(self, error: StoreError) -> None:
-        self.health.error(str(error))
-        self.health.state(health.ERROR, str(error))
+    def _store_failed(self, error: Exception) -> None:
+        known = isinstance(error, StoreError)
+        sentence = str(error) if known else f"sealing failed: {type(error).__name__}: {error}"
+        self.health.error(sentence)
+        self.health.state(health.ERROR, sentence)
 
 
 def make_sealer(loaded: LoadedSite, root: Path) -> Sealer:

@@ -28,8 +28,11 @@ _REMEDY = {
     errno.EPERM: "give this user the right to write there",
     errno.EROFS: "mount it writable",
     errno.ENOTDIR: "it must be a folder",
+    errno.EEXIST: "it must be a folder",
 }
-LASTING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP})
+LASTING = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
+)
 
 
 class StoreError(Exception):

@@ -18,7 +18,6 @@ from bconnect_detect.core.violation import (
     CaptureRequest,
     EvidenceFile,
     file_fault,
-    path_fault,
 )
 from bconnect_site.kinds import EvidenceKind, word
 
@@ -70,14 +69,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What came of a finding: a case, or a sentence that says why there is none.
-
-    ``case`` without ``waiting`` is to be sealed at once. Neither: a known finding.
-    """
+    """What came of a finding: a case that waits, one to seal at once, or none: it is known."""
 
     case: Case | None = None
     waiting: bool = False
-    refused: str = ""
 
 
 class CaseBook:
@@ -97,9 +92,10 @@ class CaseBook:
         return len(self._closed)
 
     def open(self, finding: Finding, directory: str, ring: int, now: int) -> Opened:
-        """Opens a case. ``ring``: ns the camera keeps; ``now``: ns, the caller's clock."""
-        if fault := path_fault(finding):
-            return Opened(refused=f"finding refused: {fault}")
+        """Opens a case. ``ring``: ns the camera keeps; ``now``: ns, the caller's clock.
+
+        Whether the finding's names may become paths (``path_fault``) is asked before.
+        """
         if finding.id in self._open or finding.id in self._closed:
             return Opened()
         case = new_case(finding, directory, ring, now, self.settings)
