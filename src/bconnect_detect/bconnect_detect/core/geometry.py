@@ -40,8 +40,10 @@ def base_share(box: Box, polygon: Points) -> float:
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes; 0 where either has no area."""
     overlap = intersection(a, b)
+    if not overlap:
+        return 0.0
     union = area(a) + area(b) - overlap
-    return overlap / union if union > 0 else 0.0
+    return overlap / union
 
 
 def iou_matrix(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

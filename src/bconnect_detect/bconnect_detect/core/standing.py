@@ -65,21 +65,19 @@ class Standing:
         counts: whether the time since the last look is held against anybody.
         """
         self._expire(stamp)
-        seen: list[Spot] = []
-        left = self._match_ids(users, stamp, counts, seen)
+        left = self._match_ids(users, stamp, counts)
         for user in left:
-            if any(geometry.iou(s.user.box, user.box) >= self.settings.same_place for s in seen):
-                continue  # a second box on the same vehicle
-            spot = self._match_place(user, stamp, seen)
-            if spot is None:
+            if self._double(user, stamp):
+                continue
+            spot = self._match_place(user, stamp)
+            if spot is not None:
+                spot.track_id = user.track_id
+                self._look(spot, user, stamp, counts)
+            elif len(self._spots) < self.settings.capacity:
                 spot = Spot(user.track_id, user.box, stamp, stamp, user)
                 spot.trail.append(user.foot)
                 self._spots.append(spot)
-            else:
-                spot.track_id = user.track_id
-                self._look(spot, user, stamp, counts)
-            seen.append(spot)
-        return seen
+        return [spot for spot in self._spots if spot.seen == stamp]
 
     def outside(self, track_ids: frozenset[int], stamp: int) -> None:
         """Vehicles seen outside the zone; those who stay out free their places."""
@@ -109,32 +107,35 @@ class Standing:
         return iter(self._spots)
 
     def _expire(self, stamp: int) -> None:
-        kept = [s for s in self._spots if stamp - s.seen <= self._memory(s)]
-        self._spots = kept[-self.settings.capacity :]
+        self._spots = [s for s in self._spots if stamp - s.seen <= self._memory(s)]
 
     def _memory(self, spot: Spot) -> int:
         chosen = self.settings.forget_reported if spot.reported else self.settings.forget
         return int(chosen * SECOND)
 
-    def _match_ids(
-        self, users: list[RoadUser], stamp: int, counts: bool, seen: list[Spot]
-    ) -> list[RoadUser]:
+    def _match_ids(self, users: list[RoadUser], stamp: int, counts: bool) -> list[RoadUser]:
         by_id = {spot.track_id: spot for spot in self._spots}
         left: list[RoadUser] = []
         for user in users:
             spot = by_id.get(user.track_id)
             if spot is None:
                 left.append(user)
-                continue
-            self._look(spot, user, stamp, counts)
-            seen.append(spot)
+            elif spot.seen != stamp:
+                self._look(spot, user, stamp, counts)
         return left
 
-    def _match_place(self, user: RoadUser, stamp: int, taken: list[Spot]) -> Spot | None:
+    def _double(self, user: RoadUser, stamp: int) -> bool:
+        """Whether this is a second box on a vehicle already seen in this image."""
+        same = self.settings.same_place
+        return any(
+            s.seen == stamp and geometry.iou(s.user.box, user.box) >= same for s in self._spots
+        )
+
+    def _match_place(self, user: RoadUser, stamp: int) -> Spot | None:
         best, best_iou = None, self.settings.same_place
         for spot in self._spots:
             patience = self._memory(spot) if spot.reported else self.settings.handover * SECOND
-            if any(spot is t for t in taken) or stamp - spot.seen > patience:
+            if spot.seen == stamp or stamp - spot.seen > patience:
                 continue
             if (overlap := geometry.iou(spot.anchor, user.box)) >= best_iou:
                 best, best_iou = spot, overlap
