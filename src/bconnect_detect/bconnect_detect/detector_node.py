@@ -1,0 +1,172 @@
+"""detector: the newest frame of every camera in, its road users out. One per site.
+
+<camera>/image_raw  -> mailbox (latest wins, cameras in turn) -> model -> <camera>/detections
+                                                                      -> site_info
+"""
+
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from bconnect_msgs.msg import RoadUserArray, SiteInfo
+
+from bconnect_detect.adapters.weights import resolve
+from bconnect_detect.build import ADAPTERS, build_detector
+from bconnect_detect.convert import tracks_to_msg
+from bconnect_detect.core.detector import Detector as Model
+from bconnect_detect.core.detector import tidy
+from bconnect_detect.site_info import site_info
+from bconnect_node import qos
+from bconnect_node.base import BconnectNode
+from bconnect_node.frames import Frame, FrameSubscription
+from bconnect_node.health import OK, WARN
+from bconnect_node.mailbox import LatestMailbox
+from bconnect_node.run import run
+from bconnect_site import names
+from bconnect_site.loader import load_frozen
+
+BUSY = 0.5  # share of frames overtaken by newer ones above which the detector calls itself busy
+LOOK = 5.0  # s between two looks at its own load
+
+
+@dataclass
+class Params:
+    """Parameters of the detector."""
+
+    cameras: list[str] = field(metadata={"description": "cameras to watch"})
+    adapter: str = field(default="ultralytics", metadata={"choices": tuple(ADAPTERS)})
+    model: str = field(default="default", metadata={"description": "weights: a path, or default"})
+    device: str = field(default="cpu", metadata={"description": "cpu, cuda:0, ..."})
+    confidence: float = field(default=0.25, metadata={"minimum": 0.0, "maximum": 1.0})
+    image_size: int = field(default=640, metadata={"minimum": 32, "maximum": 4096})
+    threads: int = field(
+        default=0, metadata={"minimum": 0, "maximum": 256, "description": "0: the adapter's own"}
+    )
+    site_file: str = field(default="", metadata={"description": "frozen site, for site_info"})
+
+
+class Detector(BconnectNode):
+    """Loads the model once and serves every camera of the site."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__("detector", Params, **kw)
+        self._weights = resolve(self.params.model, os.environ)
+        self._site = load_frozen(self.params.site_file) if self.params.site_file else None
+        self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
+        self._mailbox: LatestMailbox[Frame] = LatestMailbox()
+        self._out = {}
+        for camera in self.params.cameras:
+            topic = names.camera_topic(camera, names.DETECTIONS)
+            self._out[camera] = self.create_publisher(RoadUserArray, topic, qos.STREAM)
+            image = names.camera_topic(camera, names.IMAGE_RAW)
+            FrameSubscription(self, image, partial(self._hand_over, camera))
+        self.health.state(OK, f"loading {self._weights.path.name}")
+        self.worker("inference", self._run_model)
+
+    def close(self) -> None:
+        """Wakes the worker and waits for it."""
+        self._mailbox.close()
+        super().close()
+
+    def _hand_over(self, camera: str, frame: Frame) -> None:
+        self._mailbox.put(camera, frame)
+
+    def _run_model(self, stop: threading.Event) -> None:
+        p = self.params
+        model = build_detector(
+            p.adapter,
+            self._weights,
+            device=p.device,
+            confidence=p.confidence,
+            image_size=p.image_size,
+            threads=p.threads,
+        )
+        self._announce(model)
+        load = _Load(self)
+        while not stop.is_set():
+            taken = self._mailbox.take(timeout=0.5)
+            if taken is not None:
+                self._detect(model, *taken, load)
+            load.look(self._mailbox)
+
+    def _announce(self, model: Model) -> None:
+        info = model.info
+        self.get_logger().info(
+            f"weights {info.name}, sha256 {info.sha256[:12]}..., licence {info.licence}; "
+            f"{info.backend}"
+        )
+        self.health.state(OK, f"detecting with {info.name} on {info.backend}")
+        self.health.set("model_sha256", info.sha256)
+        if self._site is not None:
+            file = self.params.site_file
+            self.send(self._info, site_info(self._site, info, file, self.now()))
+
+    def _detect(self, model: Model, camera: str, frame: Frame, load: "_Load") -> None:
+        began = time.monotonic()
+        try:
+            found = tidy(model.detect(frame.image))
+        except Exception as error:  # a broken frame must not stop the other cameras
+            self.health.drop("broken frame")
+            self.health.error(f"{camera}: frame dropped: {error}")
+            return
+        load.done(camera, time.monotonic() - began)
+        size = frame.width, frame.height
+        self.send(
+            self._out[camera],
+            tracks_to_msg(found.to_tracks(frame.stamp, camera, size, frame.frame_id)),
+        )
+
+
+class _Load:
+    """Says when the detector cannot keep up: a slow detector is no faulty camera."""
+
+    def __init__(self, node: Detector) -> None:
+        self._node = node
+        self._calm = node.health.status().message
+        self._done: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+        self._seconds = 0.0
+        self._next = time.monotonic() + LOOK
+
+    def done(self, camera: str, seconds: float) -> None:
+        """One frame of a camera took so long."""
+        self._node.health.tick(camera)
+        self._done[camera] = self._done.get(camera, 0) + 1
+        self._seconds += seconds
+
+    def look(self, mailbox: LatestMailbox[Frame]) -> None:
+        """Now and then: milliseconds per frame, frames overtaken, and whether that is too much."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOK
+        done, overtaken = sum(self._done.values()), 0
+        for camera in self._node.params.cameras:
+            total = mailbox.dropped(camera)
+            overtaken += total - self._before.get(camera, 0)
+            self._node.health.drop(f"{camera} overtaken", total - self._before.get(camera, 0))
+            self._before[camera] = total
+        each = 1000 * self._seconds / done if done else 0.0
+        self._node.health.set("inference_ms", each)
+        busy = overtaken > BUSY * (done + overtaken)
+        self._node.health.state(
+            WARN if busy else OK,
+            f"too slow: {overtaken} of {done + overtaken} frames overtaken by newer ones at "
+            f"{each:.0f} ms each; cameras are fine"
+            if busy
+            else self._calm,
+        )
+        self._done.clear()
+        self._seconds = 0.0
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run(Detector))
+
+
+if __name__ == "__main__":
+    main()
