@@ -17,6 +17,8 @@ from bconnect_bringup.backoff import Backoff
 from bconnect_bringup.console import Console
 from bconnect_bringup.supervisor import Job, Patience, Supervisor
 
+Waiter = Callable[..., object]
+
 # Says it is there, and on SIGTERM notes its name in a file after `delay` seconds.
 OBEDIENT = """
 import signal, sys, time
@@ -50,6 +52,13 @@ def until(supervisor: Supervisor, condition: Callable[[], bool], timeout: float 
     while not condition():
         assert time.monotonic() < end, "condition never held"
         assert supervisor.step(0.05) is None
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture
@@ -163,7 +172,7 @@ def test_a_missing_program_is_said_and_tried_again(screen: io.StringIO) -> None:
     assert "ghost could not be started" in screen.getvalue()
 
 
-def test_grandchildren_end_with_the_child(tmp_path: Path, screen: io.StringIO) -> None:
+def test_grandchildren_end_with_the_child(screen: io.StringIO, wait_for: Waiter) -> None:
     code = (
         "import subprocess, sys; p = subprocess.Popen(['sleep', '600']);"
         "print('grandchild', p.pid, flush=True); sys.exit(1)"
@@ -175,13 +184,10 @@ def test_grandchildren_end_with_the_child(tmp_path: Path, screen: io.StringIO) -
     until(supervisor, lambda: "ended by itself" in screen.getvalue())
     supervisor.stop("test")
     pid = int(screen.getvalue().split("grandchild ")[1].split()[0])
-    end = time.monotonic() + 5.0
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end, "the grandchild outlived its parent"
-        time.sleep(0.02)
+    wait_for(lambda: gone(pid), 5.0)
 
 
-def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
+def test_children_die_with_a_killed_runner(tmp_path: Path, wait_for: Waiter) -> None:
     program = textwrap.dedent(
         f"""
         import sys
@@ -206,14 +212,8 @@ def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
     runner.kill()
     runner.wait()
     runner.stdout.close()
-    end = time.monotonic() + 5.0
-    while not (tmp_path / "notes").exists():
-        assert time.monotonic() < end, "the child was not told that its runner died"
-        time.sleep(0.02)
-    assert (tmp_path / "notes").read_text() == "child\n", "it had time to stop in order"
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: gone(child), 5.0)
+    assert (tmp_path / "notes").read_text() == "child\n", "it was told, and had time to stop"
 
 
 def test_lines_carry_their_origin_and_the_log_file_holds_all(
