@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
 
 from bconnect_enforce.core.records import (
     EvidenceFile,
@@ -18,7 +26,9 @@ from bconnect_enforce.core.records import (
     Violation,
     identity,
 )
+from bconnect_site.frozen import freeze
 from bconnect_site.kinds import EvidenceKind, Mode, RoadUserKind, Step, ViolationType
+from bconnect_site.loader import load_site
 
 WITA = ZoneInfo("Asia/Makassar")
 
@@ -97,3 +107,111 @@ def measure() -> Callable[..., Measure]:
 @pytest.fixture
 def at() -> Callable[[str], int]:
     return local
+
+
+def wait_for(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+    """What the condition gives as soon as it is true. Fails the test when it never is."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"not so within {timeout} s: {inspect.getsource(condition).strip()}")
+
+
+class Graph:
+    """Nodes of one process, spun in a thread, and a probe that listens and speaks."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.executor = EventsExecutor(context=self.context)
+        self.nodes: list[Node] = []
+        self.probe = self.add(lambda **kw: Node("probe", namespace="/demo", **kw))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def add(self, factory: Callable[..., Any], **kw: Any) -> Any:
+        node = factory(context=self.context, **kw)
+        self.executor.add_node(node)
+        self.nodes.append(node)
+        return node
+
+    def ladder(self, yaml: str) -> Any:
+        from bconnect_enforce.ladder_node import Ladder
+
+        site = self.tmp_path / "demo.yaml"
+        site.write_text(yaml)
+        frozen = freeze(load_site(site), self.tmp_path / "frozen.yaml")
+        return self.add(Ladder, namespace="/demo", parameter_overrides={"site_file": str(frozen)})
+
+    def speaker(self, name: str = "tiang_1", **params: Any) -> Any:
+        from bconnect_enforce.speaker_node import Speaker
+
+        given = {"speaker": name, "adapter": "file", "output_dir": str(self.tmp_path / "audio")}
+        return self.add(Speaker, namespace=f"/demo/{name}", parameter_overrides=given | params)
+
+    def citation(self, **params: Any) -> Any:
+        from bconnect_enforce.citation_node import CitationNode
+
+        given = {
+            "site": "demo",
+            "database": f"sqlite:///{self.tmp_path}/ledger.sqlite3",
+            "evidence_dir": str(self.tmp_path / "evidence"),
+        }
+        return self.add(CitationNode, namespace="/demo", parameter_overrides=given | params)
+
+    def remove(self, node: Any) -> None:
+        self.executor.remove_node(node)
+        self.nodes.remove(node)
+        node.destroy_node()
+
+    def listen(self, kind: Any, topic: str, qos: Any) -> list[Any]:
+        """All messages of a topic under /demo, as they come."""
+        found: list[Any] = []
+        self.probe.create_subscription(kind, topic, found.append, qos)
+        return found
+
+    def publisher(self, kind: Any, topic: str, qos: Any, readers: int = 1) -> Any:
+        """A publisher that its readers have found."""
+        publisher = self.probe.create_publisher(kind, topic, qos)
+        wait_for(lambda: publisher.get_subscription_count() >= readers)
+        return publisher
+
+    def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0) -> Any:
+        client = self.probe.create_client(kind, name)
+        try:
+            wait_for(client.service_is_ready)
+            future = client.call_async(request)
+            wait_for(future.done, timeout)
+            return future.result()
+        finally:
+            self.probe.destroy_client(client)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.executor.shutdown()
+        for node in self.nodes:
+            node.destroy_node()
+        self.context.try_shutdown()
+
+    def _spin(self) -> None:
+        future = self.executor.create_future()
+        while not self._stop.is_set():
+            self.executor.spin_until_future_complete(future, timeout_sec=0.05)
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Graph]:
+    graph = Graph(tmp_path)
+    yield graph
+    graph.close()
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., Any]:
+    return wait_for

@@ -5,9 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from bconnect_msgs import msg as messages
+from bconnect_msgs.srv import ReviewCitation
+from rclpy.node import Node
+from rclpy.task import Future
 
 from bconnect_enforce import convert
 from bconnect_enforce.adapters import evidence_store
@@ -15,16 +21,12 @@ from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Decision, Refused
 from bconnect_enforce.core.records import Citation
-from bconnect_msgs import msg as messages
-from bconnect_msgs.srv import ReviewCitation
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import RECORD
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
-from rclpy.node import Node
-from rclpy.task import Future
 
 Job = Callable[[], list[Citation]]
 
@@ -41,6 +43,27 @@ class CitationParams:
     database: str = field(description="URL of the ledger, sqlite:///path")
     evidence_dir: str = field("", "the evidence store; empty: nothing to reconcile with")
     timezone: str = field("Asia/Makassar", "decides in which year a violation is numbered")
+
+
+@dataclass(frozen=True)
+class _Review:
+    """An officer's decision on its way. What was given up is never written afterwards."""
+
+    decision: Decision
+    answer: Future
+    lock: threading.Lock = field_of(default_factory=threading.Lock)
+
+    def give_up(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            return
+        try:
+            if not self.answer.done():
+                self.answer.set_result(
+                    f"{self.decision.number}: not written, the ledger is locked or its disk full; "
+                    "decide again later"
+                )
+        finally:
+            self.lock.release()
 
 
 class CitationNode(BconnectNode):
@@ -91,16 +114,17 @@ class CitationNode(BconnectNode):
         self, request: ReviewCitation.Request, response: ReviewCitation.Response
     ) -> ReviewCitation.Response:
         """Waits for the worker without holding the executor."""
-        decision = convert.decision_from(request)
-        answer: Future = Future(executor=self.executor)
+        review = _Review(convert.decision_from(request), Future(executor=self.executor))
         deadline = self.now() + int(REVIEW_PATIENCE * 1e9)
-        if not self._backlog.put(lambda: self._review(decision, deadline, answer)):
+        if not self._backlog.put(lambda: self._review(review)):
             response.message = "too much waits to be written; decide again later"
             return response
         # A future that another thread fulfils is looked at again only after some event.
-        poll = self.create_timer(REVIEW_POLL, lambda: None)
+        poll = self.create_timer(
+            REVIEW_POLL, lambda: review.give_up() if self.now() > deadline else None
+        )
         try:
-            result = await answer
+            result = await review.answer
         finally:
             self.destroy_timer(poll)
         if isinstance(result, Citation):
@@ -108,7 +132,7 @@ class CitationNode(BconnectNode):
             response.message = f"{result.number}: {result.status.name.lower()}"
             response.citation = convert.citation_to(result)
         else:
-            response.message = str(result)
+            response.message = result
         return response
 
     def _put(self, job: Job) -> None:
@@ -147,19 +171,17 @@ class CitationNode(BconnectNode):
         self.health.error(f"{sentence} ({len(self._backlog)} waiting, nothing is lost)")
         self.health.set("waiting", len(self._backlog))
 
-    def _review(self, decision: Decision, deadline: int, answer: Future) -> list[Citation]:
-        try:
-            line = self._ledger.review(decision, self.now())
-        except Refused as error:
-            answer.set_result(error)
-            return []
-        except LedgerBusy as error:
-            if self.now() < deadline:
-                raise
-            answer.set_result(error)
-            return []
-        answer.set_result(line)
-        return [line]
+    def _review(self, review: _Review) -> list[Citation]:
+        with review.lock:
+            if review.answer.done():
+                return []
+            try:
+                line = self._ledger.review(review.decision, self.now())
+            except Refused as error:
+                review.answer.set_result(str(error))
+                return []
+            review.answer.set_result(line)
+            return [line]
 
     def _reconcile(self) -> list[Citation]:
         """Takes in what was sealed but never reached the ledger."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bconnect_msgs import msg as messages
+from bconnect_msgs.srv import ReviewCitation
+from builtin_interfaces.msg import Time
+
 from bconnect_enforce.core.citation import Decision
 from bconnect_enforce.core.records import (
     Announcement,
@@ -11,8 +15,6 @@ from bconnect_enforce.core.records import (
     Offence,
     Violation,
 )
-from bconnect_msgs import msg as messages
-from bconnect_msgs.srv import ReviewCitation
 from bconnect_site.kinds import (
     CitationStatus,
     EvidenceKind,
@@ -23,7 +25,6 @@ from bconnect_site.kinds import (
     Step,
     ViolationType,
 )
-from builtin_interfaces.msg import Time
 
 _SECOND = 1_000_000_000
 _STATUS = {

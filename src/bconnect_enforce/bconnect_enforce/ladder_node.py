@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bconnect_msgs.msg import Announcement, Finding, Measure, Violation
+
 from bconnect_enforce import convert
 from bconnect_enforce.core import ladder
 from bconnect_enforce.core.policy import rules_of
-from bconnect_msgs.msg import Announcement, Finding, Measure, Violation
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import EVENT, RECORD

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bconnect_msgs import msg as messages
+from std_srvs.srv import SetBool
+
 from bconnect_enforce import convert
 from bconnect_enforce.adapters import soundcard, wav
 from bconnect_enforce.adapters.espeak import EspeakVoice, VoiceError
@@ -20,7 +23,6 @@ from bconnect_enforce.core.records import Announcement
 from bconnect_enforce.core.sound import Sound
 from bconnect_enforce.core.studio import Line, NoSound, Studio
 from bconnect_enforce.core.voice import Drop, Quiet, VoiceQueue
-from bconnect_msgs import msg as messages
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import EVENT, STATE
@@ -29,7 +31,6 @@ from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SpeakerStateKind
 from bconnect_site.phrases import load_phrases
-from std_srvs.srv import SetBool
 
 
 @dataclass(frozen=True)
