@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ament_index_python.resources import get_resource
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(p for p in (ROOT / "src").rglob("*.py") if "build" not in p.parts)
@@ -74,12 +74,16 @@ def test_package_is_a_ros_package(package: Path) -> None:
     build_type = tree.findtext("export/build_type")
     if build_type == "ament_python":
         assert (package / "resource" / package.name).exists()
-        assert f"share/{package.name}" in re.sub(
-            r'"\s*\+\s*(package_name|PACKAGE|NAME|name)|{(package_name|PACKAGE|NAME|name)}',
-            package.name + '"', (package / "setup.py").read_text()).replace('/"', "/")
         assert f"lib/{package.name}" in (package / "setup.cfg").read_text()
     else:
         assert build_type == "ament_cmake"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.name)
+def test_package_is_found_through_the_ament_index(package: Path) -> None:
+    """The built workspace carries the marker and the manifest `ros2 pkg` and launch look for."""
+    _, prefix = get_resource("packages", package.name)
+    assert (Path(prefix) / "share" / package.name / "package.xml").exists()
 
 
 def test_colcon_crawls_below_the_root() -> None:
