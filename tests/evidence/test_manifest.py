@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bconnect_bringup import cli
 from bconnect_detect import verify
 from bconnect_detect.core import manifest
 from bconnect_detect.core.evidence import Case
@@ -124,6 +125,13 @@ def test_an_exchanged_manifest_is_found_with_the_ledgers_digest(
     assert verify.main([str(sealed)]) == verify.WHOLE
     assert verify.main([str(sealed), "--sha256", digest]) == verify.TOUCHED
     assert "manifest.json was touched" in capsys.readouterr().out
+
+
+def test_the_command_line_has_it(sealed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify", str(sealed)]) == verify.WHOLE
+    (sealed / "clip.mp4").write_bytes(b"")
+    assert cli.main(["verify", str(sealed)]) == verify.TOUCHED
+    assert "clip.mp4 was touched: it has 0 bytes" in capsys.readouterr().out
 
 
 def test_nothing_to_check_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

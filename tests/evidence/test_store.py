@@ -180,6 +180,30 @@ def test_a_left_over_folder_without_a_case_is_set_aside(sealer: Sealer) -> None:
     assert sealer.left_over("beruang_madu") == ([], [])
 
 
+def test_what_is_set_aside_is_not_taken_for_sealed(
+    sealer: Sealer, make_finding: MakeFinding, make_case: MakeCase
+) -> None:
+    violation = sealer.seal(make_case(sealer, make_finding()))
+    sealed = (sealer.store.root / violation.manifest).parent
+    (sealed / "scene.jpg").write_bytes(b"other")
+    sealed.rename(sealed.with_name(sealed.name + ".partial"))
+    findings, (sentence,) = sealer.left_over("beruang_madu")
+    assert findings == [] and "set_aside" in sentence
+    assert list(sealer.store.root.rglob("manifest.json")) == []
+    assert len(list(sealer.store.root.rglob("manifest.unsealed.json"))) == 1
+
+
+def test_a_folder_that_lacked_only_the_rename_is_sealed(
+    sealer: Sealer, make_finding: MakeFinding, make_case: MakeCase
+) -> None:
+    violation = sealer.seal(make_case(sealer, make_finding()))
+    sealed = (sealer.store.root / violation.manifest).parent
+    sealed.rename(sealed.with_name(sealed.name + ".partial"))
+    findings, (sentence,) = sealer.left_over("beruang_madu")
+    assert findings == [] and sentence.endswith("was complete, now sealed")
+    assert repr(sealer.existing(make_finding())) == repr(violation)
+
+
 @pytest.mark.parametrize("case", [b"", b"pwd", b"[]", b'{"finding": {"id": "x"}}'])
 def test_a_case_that_cannot_be_read_is_set_aside(sealer: Sealer, case: bytes) -> None:
     partial = sealer.store.root / "beruang_madu/2026-11-24/abc.partial"

@@ -15,7 +15,6 @@ from bconnect_bringup.supervisor import MARK
 from bconnect_site.errors import ConfigError
 
 OK, FAILED, WRONG = 0, 1, 2
-LISTEN = 2.5  # s
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
 
 
@@ -26,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.execv(sys.executable, [sys.executable, *arguments[1:]])
     if arguments[:1] == ["sim"]:
         return _guarded(lambda: _sim(arguments[1:]))
+    if arguments[:1] == ["verify"]:
+        return _guarded(lambda: _verify(arguments[1:]))
     options = _parser().parse_args(arguments)
     return _guarded(lambda: options.run(options))
 
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     command("version", _version, "version of this software")
     # Handled before parsing: what follows belongs to the other program.
     command("sim", _version, "the simulated street (bconnect sim --help)")
+    command("verify", _version, "check sealed evidence (bconnect verify --help)")
     command("python", _version, "Python inside this environment (bconnect python -m pytest)")
     return parser
 
@@ -131,14 +133,14 @@ def _status(options: Any) -> int:
     from bconnect_bringup.health import judge, to_plain, to_table
 
     site, expected = _expected(options)
-    heard = listen(LISTEN, lambda h: bool(expected) and all(name in h for name in expected))
+    heard = listen(lambda h: bool(expected) and all(name in h for name in expected))
     nodes = judge(heard, expected, site) if site else judge(heard, sorted(heard), "")
     if options.json:
         print(json.dumps({"site": site or None, "nodes": to_plain(nodes)}, indent=2))
     elif nodes:
         print(to_table(nodes))
     else:
-        print(f"no node was heard on /diagnostics in {LISTEN:g} s: nothing of B-Connect runs here")
+        print("no node was heard on /diagnostics: nothing of B-Connect runs here")
     return FAILED if not nodes or any(node.bad for node in nodes) else OK
 
 
@@ -248,6 +250,12 @@ def _sim(arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         raise ConfigError(f"the simulation is not installed here: {error}") from None
     return int(sim.main(arguments) or 0)
+
+
+def _verify(arguments: list[str]) -> int:
+    from bconnect_detect import verify
+
+    return verify.main(arguments)
 
 
 if __name__ == "__main__":

@@ -43,18 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def sealed_folders(path: Path) -> list[Path]:
-    """The sealed folders a path stands for; unfinished and set-aside ones are none."""
+    """The sealed folders a path stands for; unfinished ones are none."""
     if path.name == manifest.NAME:
         return [path.parent] if path.is_file() else []
     if (path / manifest.NAME).is_file():
         return [path]
     found = sorted(p.parent for p in path.rglob(manifest.NAME))
-    skipped = evidence_store.PARTIAL, evidence_store.SET_ASIDE
-    return [
-        folder
-        for folder in found
-        if folder.suffix != skipped[0] and skipped[1] not in folder.relative_to(path).parts
-    ]
+    return [folder for folder in found if folder.suffix != evidence_store.PARTIAL]
 
 
 def _check(folder: Path, digest: str) -> int:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bconnect_detect.core import manifest
@@ -20,6 +20,7 @@ from bconnect_detect.core import manifest
 PARTIAL = ".partial"
 CASE = "case.json"
 SET_ASIDE = "set_aside"
+UNSEALED = "manifest.unsealed.json"
 _REMEDY = {
     errno.ENOSPC: "free some space; the case is kept and tried again",
     errno.EDQUOT: "free some space; the case is kept and tried again",
@@ -230,6 +231,8 @@ class EvidenceStore:
             number += 1
             place = place.with_name(f"{name}-{number}")
         shutil.move(path, place)
+        with suppress(FileNotFoundError, NotADirectoryError):  # nobody takes it for sealed
+            (place / manifest.NAME).rename(place / UNSEALED)
         return str(place.relative_to(self.root))
 
     def _check_room(self) -> None:
