@@ -237,7 +237,7 @@ def _studio(params: SpeakerParams) -> Studio:
         except OSError:
             return
 
-    lines = {name: Line(phrase.text) for name, phrase in phrases.by_name.items()}
+    lines = {name: Line(p.text, p.recording) for name, p in phrases.by_name.items()}
     return Studio(lines, voice.name, params.volume, say, read, load, save)
 
 

@@ -24,6 +24,10 @@ class PhraseEntry(Strict):
     title: Text = Field(description="what it means, in English")
     level: Level = "information"
     violation: Rule | None = Field(default=None, description="the violation it answers")
+    recording: Text | None = Field(
+        default=None,
+        description="16-bit WAV beside this file; absent: the text is synthesised",
+    )
 
 
 class PhrasesFile(Strict):
@@ -35,13 +39,17 @@ class PhrasesFile(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A phrase by name; level is reprimand, warning or information."""
+    """A phrase by name; level is reprimand, warning or information.
+
+    recording is the path of a WAV that says it, empty where the text is synthesised.
+    """
 
     name: str
     text: str
     title: str
     level: Level
     violation: ViolationType
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ def load_phrases(path: Path | str | None = None) -> Phrases:
             entry.title,
             entry.level,
             ViolationType[entry.violation.upper()] if entry.violation else ViolationType.UNKNOWN,
+            str(path.parent / entry.recording) if entry.recording else "",
         )
         for name, entry in file.phrases.items()
     }
