@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -97,7 +98,7 @@ def test_file_stamps_start_now_and_keep_the_files_spacing() -> None:
 def test_delivered_stamps_never_go_backwards(values: list[int]) -> None:
     forward = Forward()
     out = [forward(value) for value in values]
-    assert all(b > a for a, b in zip(out, out[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(out))
 
 
 # -- pacing --------------------------------------------------------------------------------

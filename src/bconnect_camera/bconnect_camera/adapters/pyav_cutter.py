@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -23,19 +24,16 @@ def still(packets: Sequence[Packet], pts: int) -> Pixels:
 
     Raises CutError.
     """
-    info = packets[0].info
+    best: Any = None
     try:
-        context: Any = av.CodecContext.create(info.codec, "r")
-        if info.extradata:
-            context.extradata = info.extradata
-        best: Any = None
-        for raw in (*map(_raw, packets), None):
-            for frame in context.decode(raw):
-                if frame.pts is None or frame.is_corrupt:
-                    continue
-                if best is None or abs(frame.pts - pts) < abs(best.pts - pts):
-                    best = frame
-    except (av.error.FFmpegError, ValueError) as error:
+        with _decoder(packets[0].info) as context:
+            for raw in (*map(_raw, packets), None):
+                for frame in context.decode(raw):
+                    if frame.pts is None or frame.is_corrupt:
+                        continue
+                    if best is None or abs(frame.pts - pts) < abs(best.pts - pts):
+                        best = frame
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise CutError(f"its pictures cannot be decoded ({type(error).__name__})") from None
     if best is None:
         raise CutError("its pictures cannot be decoded")
@@ -63,6 +61,17 @@ def clip(packets: Sequence[Packet]) -> tuple[str, bytes]:
         raise CutError(f"the {info.codec} stream does not fit into {ending} "
                        f"({type(error).__name__})") from None
     return ending, buffer.getvalue()
+
+
+@contextmanager
+def _decoder(info: StreamInfo) -> Iterator[Any]:
+    if not info.header:
+        yield av.CodecContext.create(info.codec, "r")
+        return
+    with av.open(io.BytesIO(info.header), format="nut") as head:
+        context = head.streams.video[0].codec_context
+        context.thread_count = 1  # evidence takes its time; the other cameras need the cores
+        yield context
 
 
 def _stream(out: Any, info: StreamInfo) -> Any:

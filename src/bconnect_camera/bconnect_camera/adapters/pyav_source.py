@@ -124,6 +124,10 @@ class PyavSource:
                               "or stream", refuse=not self.live)
         self._stream = self._container.streams.video[0]
         context = self._stream.codec_context
+        if context is None:
+            raise SourceError(f"{self._at.shown}: found a video in a coding this FFmpeg cannot "
+                              "read, allowed is H.264, H.265 or another known one",
+                              refuse=not self.live)
         if not decoder:
             heavy = context.width * context.height > HEAVY
             context.thread_type = "AUTO" if heavy else "SLICE"
@@ -312,8 +316,8 @@ def probe(address: Address) -> None:
                           refuse=True)
     source = PyavSource(address, clock=lambda: 0, steady=lambda: 0.0, wait=lambda _: False,
                         hardware=False)
-    source.open()
     try:
+        source.open()
         if not any(not isinstance(item, Packet) for item in source.read()):
             raise SourceError(f"{address.shown}: found no picture that can be decoded (damaged?), "
                               "allowed is a video file FFmpeg can read", refuse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import av
@@ -14,9 +15,10 @@ def picture(index: int, width: int = 320, height: int = 180) -> NDArray[np.uint8
     rng = np.random.default_rng(7)
     coarse = rng.integers(40, 200, (height // 4, width // 4, 3), dtype=np.uint8)
     image = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    block = 32 * width // 320
     for bit in range(6):
         value = 255 if index >> bit & 1 else 0
-        image[:32, bit * 32:(bit + 1) * 32] = value
+        image[:32 * height // 180, bit * block:(bit + 1) * block] = value
     return image
 
 
@@ -56,3 +58,10 @@ def write_clip(
         for packet in stream.encode():
             out.mux(packet)
     return path
+
+
+def free_port() -> int:
+    """A TCP port of loopback nobody listens on now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
