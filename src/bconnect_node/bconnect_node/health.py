@@ -81,7 +81,13 @@ class Health:
             self._level, self._sentence = level, sentence
         if changed:
             logger = self._node.get_logger()
-            {OK: logger.info, WARN: logger.warning}.get(level, logger.error)(sentence)
+            # one line per severity: rclpy refuses two severities from one line of source
+            if level == OK:
+                logger.info(sentence)
+            elif level == WARN:
+                logger.warning(sentence)
+            else:
+                logger.error(sentence)
 
     def dropped(self, reason: str | None = None) -> int:
         """How much was thrown away, for one reason or all."""
