@@ -288,6 +288,8 @@ def test_a_full_disk_delays_and_loses_nothing(
     assert len(message.evidence) == 6
     assert verify.main([str(room.store)]) == verify.WHOLE
     wait_for(lambda: room.value(node, "waiting_for_disk") == "0")
+    wait_for(lambda: node.health._sentence == "running")
+    assert "worker" not in node.health.last_error
 
 
 def test_a_store_that_vanishes_is_survived(
