@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_sim.core.noise import SensorNoise
+from bconnect_sim.core.projection import Projection
 from bconnect_sim.core.scenario import Scenario
 from bconnect_sim.core.street import Street
 from bconnect_sim.core.traffic import SimError
@@ -70,7 +71,8 @@ def make_scenario(
         return Made(made.video, made.truth, made.lawful, made.signals, digest, False)
     out.mkdir(parents=True, exist_ok=True)
     (out / "made.json").unlink(missing_ok=True)
-    recorder = TruthRecorder(street.judged, described.signal.name)
+    projection = Projection(described.camera, described.picture)
+    recorder = TruthRecorder(street.judged, described.signal.name, projection)
     _run(described, street, folder, seed, recorder, made.video if video else None, progress)
     violations, lawful, lamps = recorder.finish()
     for file, records in ((made.truth, violations), (made.lawful, lawful), (made.signals, lamps)):

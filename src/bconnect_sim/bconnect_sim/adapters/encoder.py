@@ -23,7 +23,7 @@ class Mp4Writer:
         self._stream.gop_size = max(1, round(rate))
         # one thread and no scene cuts: equal pictures give equal bytes
         self._stream.options = {
-            "crf": "20", "preset": "veryfast", "threads": "1", "sc_threshold": "0",
+            "crf": "25", "preset": "veryfast", "threads": "1", "sc_threshold": "0",
         }  # fmt: skip
 
     def __enter__(self) -> Mp4Writer:

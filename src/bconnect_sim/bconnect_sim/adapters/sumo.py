@@ -23,6 +23,7 @@ DYNAMICS = {  # acceleration, deceleration [m/s2], top speed [m/s], gap when sta
     "truck": (1.2, 4.0, 11.0, 2.0),
 }
 STEPS = 2  # of SUMO per frame
+HELD_UP = 25.0  # s after its departure during which wait_past_line ignores a green light
 AWAY = 60.0  # m beyond the junction at which a wrong-way rider appears
 
 
@@ -118,8 +119,8 @@ class SumoTraffic:
             who = self._dressed(actor)
             self._enter(who, lane=str(actor.lane))
             self._sumo.vehicle.setMaxSpeed(who.id, actor.speed)
-        elif actor.act == "stop_past_line" and actor.name in self._present():
-            self._stop_past_line(actor, time)
+        elif actor.act.endswith("_past_line") and actor.name in self._present():
+            self._halt_past_line(actor, time)
 
     def _dressed(self, actor: Actor) -> Departure:
         kind = MODELS[actor.model][0]
@@ -131,12 +132,14 @@ class SumoTraffic:
     def _present(self) -> tuple[str, ...]:
         return self._sumo.vehicle.getIDList()
 
-    def _stop_past_line(self, actor: Actor, time: float) -> None:
-        """Rolls over the line in red and halts with its front ``halt`` metres past it."""
+    def _halt_past_line(self, actor: Actor, time: float) -> None:
+        """Rolls over the line and halts with its front ``halt`` metres past it: in red, and in
+        red only (stop_past_line), or from any light and until the next green (wait_past_line)."""
         vehicle = self._sumo.vehicle
         ahead = self._street.judged.stop_line + actor.halt - vehicle.getPosition(actor.name)[0]
         red = main_aspect(self._scenario.signal, time) == "red"
-        if not red or ahead > 40.0 or ahead < -0.5:
+        holds = red or (actor.act == "wait_past_line" and time < actor.at + HELD_UP)
+        if not holds or ahead > 40.0 or ahead < -0.5:
             vehicle.setSpeedMode(actor.name, 31)
             vehicle.setSpeed(actor.name, -1.0)
             return

@@ -106,7 +106,7 @@ def ball(centre: Point, radius: float, colour: Colour, rings: int = 7) -> Mesh:
 
 def rider(clothes: Colour, helmet: Colour | None, x: float, seat: float) -> Mesh:
     """A person sitting astride at ``x`` on a seat ``seat`` m high; helmet None: bare head."""
-    trousers = (0.12, 0.13, 0.18)
+    trousers = (0.24, 0.29, 0.40)
     hip, chest = (x, 0.0, seat + 0.08), (x + 0.10, 0.0, seat + 0.52)
     parts = [
         limb(hip, chest, 0.17, clothes, 10),

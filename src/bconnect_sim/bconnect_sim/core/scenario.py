@@ -9,7 +9,7 @@ from bconnect_sim.core.strict import build
 from bconnect_site.errors import ConfigError, suggest
 
 KINDS = ("motorcycle", "car", "minibus", "bus", "truck")
-ACTS = ("wrong_way", "stop_past_line", "arrive")
+ACTS = ("wrong_way", "stop_past_line", "wait_past_line", "arrive")
 
 
 def _number(low: float, high: float, **more: Any) -> Any:
@@ -74,7 +74,7 @@ class Actor:
     lane: int = _number(0, 8, default=0)  # 0 = kerb lane
     speed: float = _number(1.0, 40.0, default=8.0)
     shift: float = _number(-3.0, 3.0, default=0.0)  # to the left of the lane's centre
-    halt: float = _number(-50.0, 50.0, default=4.5)  # of the front, past the stop line
+    halt: float = _number(-50.0, 50.0, default=7.0)  # of the front, past the stop line
 
 
 @dataclass(frozen=True, slots=True)

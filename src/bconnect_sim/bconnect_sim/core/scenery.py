@@ -103,8 +103,8 @@ def _markings(judged: Judged) -> list[Surface]:
     mark(line, line + 0.45, 0.25, edge - 0.15)
     mark(mirror - line - 0.45, mirror - line, -edge + 0.15, -0.25)
     for stripe in np.arange(-edge + 0.25, edge - 0.4, 1.0):
-        mark(line + 1.5, line + 4.5, stripe, stripe + 0.5)
-        mark(mirror - line - 4.5, mirror - line - 1.5, stripe, stripe + 0.5)
+        mark(line + 2.5, line + 5.5, stripe, stripe + 0.5)
+        mark(mirror - line - 5.5, mirror - line - 2.5, stripe, stripe + 0.5)
     for y in (-0.2, 0.08):
         mark(WEST, line, y, y + 0.12, YELLOW)
         mark(mirror - line, EAST, y, y + 0.12, YELLOW)
@@ -204,8 +204,12 @@ def half_width(vehicle: VehicleState) -> float:
 
 
 def riders(vehicle: VehicleState) -> list[Mesh]:
-    """The people on a motorcycle, driver first; helmets go to the driver first."""
+    """The people on a motorcycle, driver first; helmets go to the driver first; its plate."""
     found = []
+    if vehicle.kind == "motorcycle":  # number plate and lamp, as the law wants them at the rear
+        back = -vehicle.length / 2
+        found.append(box((back + 0.06, 0.0, 0.62), (0.02, 0.26, 0.14), (0.92, 0.92, 0.92)))
+        found.append(box((back + 0.10, 0.0, 0.76), (0.05, 0.20, 0.09), (0.85, 0.10, 0.08)))
     for i in range(vehicle.riders):
         clothes = CLOTHES[(int(vehicle.paint * 997) + 3 * i) % len(CLOTHES)]
         helmet = HELMETS[(int(vehicle.paint * 313) + i) % len(HELMETS)]

@@ -16,7 +16,7 @@ MODELS: dict[str, tuple[str, float]] = {
     "coach": ("bus", 10.5),
     "city_bus": ("bus", 10.0),
     "box_truck": ("truck", 6.30),
-    "scooter": ("motorcycle", 1.80),
+    "scooter": ("motorcycle", 1.95),
     "sport_bike": ("motorcycle", 2.00),
 }
 

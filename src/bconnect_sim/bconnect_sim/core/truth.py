@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bconnect_sim.core.projection import Projection
 from bconnect_sim.core.street import Judged
 from bconnect_sim.core.traffic import Moment, VehicleState
 
@@ -20,7 +21,10 @@ APPROACH = 80.0  # m of the approach that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One true event. Times: s since the video's start; (x, y): where it began [m]."""
+    """One true event. Times: s since the video's start; (x, y): where it began [m].
+
+    seen_start, seen_end: while its middle was inside the picture; None: never.
+    """
 
     kind: str
     vehicle: str
@@ -30,6 +34,8 @@ class Record:
     end: float
     x: float
     y: float
+    seen_start: float | None = None
+    seen_end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,9 @@ class TruthRecorder:
     Forgets a vehicle in the moment in which it leaves the street.
     """
 
-    def __init__(self, judged: Judged, signal: str) -> None:
+    def __init__(self, judged: Judged, signal: str, projection: Projection) -> None:
         self._street = judged
+        self._projection = projection
         self._signal = signal
         self._vehicles: dict[str, _Memory] = {}
         self._violations: list[Record] = []
@@ -133,16 +140,24 @@ class TruthRecorder:
         end: float | None = None,
     ) -> None:
         old = memory.open.get(kind)
+        until = start if end is None else end
+        seen = until if self._seen(vehicle) else None
         memory.open[kind] = Record(
             kind,
             vehicle.id,
             vehicle.kind,
             vehicle.model,
             old.start if old else start,
-            start if end is None else end,
+            until,
             old.x if old else vehicle.x,
             old.y if old else vehicle.y,
+            old.seen_start if old and old.seen_start is not None else seen,
+            seen if seen is not None or not old else old.seen_end,
         )
+
+    def _seen(self, vehicle: VehicleState) -> bool:
+        at = self._projection.fraction(vehicle.x, vehicle.y, 0.5)
+        return at is not None and 0.0 <= at[0] <= 1.0 and 0.0 <= at[1] <= 1.0
 
     def _leave(self, memory: _Memory) -> None:
         for kind, record in memory.open.items():

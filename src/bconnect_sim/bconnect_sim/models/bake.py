@@ -30,7 +30,7 @@ MODELS: dict[str, tuple[str, tuple[str, ...], float]] = {
     "coach": ("bus", ("firstcolor",), 10.5),
     "city_bus": ("cityBus", ("accentColor",), 10.0),
     "box_truck": ("truck", ("red-cabin",), 6.30),
-    "scooter": ("scooter2", ("firstcolor",), 1.80),
+    "scooter": ("scooter2", ("firstcolor",), 1.95),
     "sport_bike": ("yamaha-yzr-r6", ("red-color-front",), 2.00),
 }
 TEXTURE = 128
