@@ -10,10 +10,12 @@ import ast
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,3 +201,46 @@ def test_a_mistake_ends_launch_with_its_sentence(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "camera: is not a key here" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def _launch_probes(probes: Any, picky: str = "") -> list[str]:
+    then = f"exec({RUN!r})"
+    return [
+        *probes.program(then, picky),
+        str(LAUNCH / "corridor.launch.py"),
+        f"corridor:={probes.site_file}",
+        f"state:={probes.state}",
+    ]
+
+
+@with_launch_ros
+def test_launch_runs_the_nodes_and_stops_them_on_sigint(
+    tmp_path: Path, probes: Any, wait_for: Waiter
+) -> None:
+    out = tmp_path / "out"
+    env = _launch_env(tmp_path, PROBE_NOTES=str(probes.notes), PROBE_UTARA="file:///nowhere.mp4")
+    env["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PYTHONPATH']}"
+    with out.open("w") as file:
+        process = subprocess.Popen(_launch_probes(probes), env=env, stdout=file, stderr=file)
+    try:
+        wait_for(lambda: out.read_text().count("probe is up") == 8, 60.0)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10.0) == 0, out.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+    written = Plan.from_json((probes.state / "probe_site" / "plan.json").read_text())
+    assert sorted(probes.ended()) == sorted(node.full_name for node in written.nodes)
+
+
+@with_launch_ros
+def test_a_node_that_refuses_ends_launch(tmp_path: Path, probes: Any) -> None:
+    env = _launch_env(tmp_path, PROBE_NOTES=str(probes.notes), PROBE_UTARA="file:///nowhere.mp4")
+    env["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PYTHONPATH']}"
+    done = subprocess.run(
+        _launch_probes(probes, picky="tracker"), env=env, capture_output=True, text=True, timeout=60
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert "site.yaml: rate: found -1, allowed: more than 0" in said
+    assert "perception refused to start with this configuration" in said

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from bconnect_bringup.health import LEVELS, NodeHealth
-from bconnect_node import environment
+from bconnect_node import environment, shm
 from bconnect_node.run import make_executor
 from bconnect_site import names
 
@@ -28,6 +28,7 @@ class Visit:
 
     def __init__(self, name: str) -> None:
         environment.apply()
+        shm.remove_stale()
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node(name, enable_rosout=False, start_parameter_services=False)
         self._executor = make_executor()
@@ -77,17 +78,27 @@ def from_diagnostics(message: Any) -> list[NodeHealth]:
 
 
 def listen(
-    seconds: float, enough: Callable[[dict[str, NodeHealth]], bool]
+    enough: Callable[[dict[str, NodeHealth]], bool], *, first: float = 6.0, quiet: float = 2.5
 ) -> dict[str, NodeHealth]:
-    """Node name to its last word, after `seconds` or as soon as it is enough."""
+    """Node name to its last word, as soon as it is enough.
+
+    At the latest when the `first` seconds passed in silence (two to three are usual until
+    processes find each other), or `quiet` seconds without a node not heard before.
+    """
     heard: dict[str, NodeHealth] = {}
+    until = 0.0
 
     def remember(message: Any) -> None:
-        heard.update({health.node: health for health in from_diagnostics(message)})
+        nonlocal until
+        for health in from_diagnostics(message):
+            if health.node not in heard:
+                until = time.monotonic() + quiet
+            heard[health.node] = health
 
     with visit("bconnect_status") as guest:
         guest.node.create_subscription(DiagnosticArray, "/diagnostics", remember, 100)
-        guest.wait(lambda: enough(heard), seconds)
+        until = time.monotonic() + first
+        guest.wait(lambda: enough(heard) or time.monotonic() > until, 60.0)
     return heard
 
 
