@@ -289,6 +289,17 @@ CASES: dict[str, tuple[str, str, str]] = {
         "until: 2026-02-30",
         'ladder.until: there is no day "2026-02-30"',
     ),
+    "until of no day": (
+        "until: 2026-12-31",
+        "until: soon",
+        'ladder.until: must be a day such as 2026-12-31, found "soon"',
+    ),
+    "key that cannot be shown": (
+        "  b:\n",
+        '  "b\\u0007\\nc":\n',
+        'cameras.b\\x07\\nc: "b\\x07\\nc" is not a name; needs lower-case letters, digits and '
+        "single underscores, a letter first, at most 48 characters",
+    ),
     "unknown policy": (
         "mode: socialisation,",
         "mode: socialisation, policies: {parking: [citation]},",

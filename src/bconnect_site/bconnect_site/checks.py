@@ -148,7 +148,7 @@ def _signals(site: dict[str, Any]) -> Found:
         signal = mapping(signal)
         yield from _reference((*key, "camera"), signal.get("camera"), "camera", site.get("cameras"))
         adapter = signal.get("adapter")
-        if adapter not in _SIGNAL_NEEDS:
+        if not isinstance(adapter, str) or adapter not in _SIGNAL_NEEDS:
             continue
         needed = _SIGNAL_NEEDS[adapter]
         for part in needed:

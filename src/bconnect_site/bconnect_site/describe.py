@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from bconnect_site.errors import ConfigError, suggest
+from bconnect_site.errors import ConfigError, printable, suggest
 from bconnect_site.fields import mask_secrets
 from bconnect_site.yamlfile import Key, dotted
 
@@ -30,6 +30,7 @@ _TYPES = {
     "int_from_float": "a whole number",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_unicode": "text of whole characters",
     "dict_type": "keys and values",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
@@ -161,7 +162,8 @@ def _place(lines: dict[Key, int], key: Key) -> int:
 def in_file_order(entries: Iterable[tuple[Key, str]], lines: dict[Key, int]) -> list[str]:
     """Mistakes of one file as ``key: sentence``, first line first."""
     ordered = sorted(entries, key=lambda entry: _place(lines, entry[0]))
-    return [f"{dotted(key)}: {sentence}" if key else sentence for key, sentence in ordered]
+    told = [f"{dotted(key)}: {sentence}" if key else sentence for key, sentence in ordered]
+    return [printable(sentence) for sentence in told]
 
 
 def validate(model: type[Model], plain: Any, shown: str, lines: dict[Key, int]) -> Model:

@@ -4,6 +4,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Text fit for one line of a terminal: what cannot be shown is escaped."""
+    return "".join(
+        c if c in keep or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 class ConfigError(ValueError):
     """Something written in a file or parameter is wrong.
 
@@ -11,10 +18,9 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, *sentences: str) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences: tuple[str, ...] = tuple(
-            line for sentence in sentences for line in sentence.splitlines()
-        )
+        text = printable("\n".join(sentences), keep="\n")
+        super().__init__(text)
+        self.sentences: tuple[str, ...] = tuple(text.split("\n"))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

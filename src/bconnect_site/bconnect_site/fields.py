@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import time
+from datetime import date, time
 from enum import IntEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -77,6 +78,15 @@ def _clock(value: object) -> time:
         return parse_clock(value)
     except ValueError as error:
         raise fault(str(error)) from None
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value  # told as a wrong type
+    return value
 
 
 def _days(value: str) -> str:
@@ -191,6 +201,7 @@ Clock = Annotated[
     PlainSerializer(format_clock, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$"}),
 ]
+Day = Annotated[date, BeforeValidator(_day)]
 Days = Annotated[str, AfterValidator(_days)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Reference = Annotated[str, Field(min_length=1), AfterValidator(_reference)]

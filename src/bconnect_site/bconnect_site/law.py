@@ -13,7 +13,7 @@ from pydantic import Field
 from bconnect_site import find
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError, suggest
-from bconnect_site.fields import BASIS_KINDS, Name, Rule, Strict, Text
+from bconnect_site.fields import BASIS_KINDS, Day, Name, Rule, Strict, Text
 from bconnect_site.kinds import ViolationType, word
 from bconnect_site.yamlfile import read_yaml
 
@@ -33,8 +33,8 @@ class Version(Strict):
     """A state of the law between two days."""
 
     version: Text
-    valid_from: date
-    valid_to: date | None = Field(default=None, description="last day; none: still valid")
+    valid_from: Day
+    valid_to: Day | None = Field(default=None, description="last day; none: still valid")
     source: Text
     unsure: bool = Field(default=False, description="how it converts penalties is not settled")
     note: Text | None = None

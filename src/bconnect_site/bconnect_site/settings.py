@@ -1,11 +1,10 @@
 """Settings of the machinery of a site: one small model per node that reads them."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bconnect_site.fields import PolicyName, Seconds, StepWord, Strict, Text
+from bconnect_site.fields import Day, PolicyName, Seconds, StepWord, Strict, Text
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Steps = Annotated[tuple[StepWord, ...], Field(strict=False, min_length=1)]
@@ -25,7 +24,7 @@ class LadderSettings(Strict):
     mode: Literal["socialisation", "enforcement"] = Field(
         default="socialisation", description="socialisation: speak and count, no citation"
     )
-    until: date | None = Field(
+    until: Day | None = Field(
         default=None,
         description="last day of socialisation, in the site's time zone; enforcement follows",
     )

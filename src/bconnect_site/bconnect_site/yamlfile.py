@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from bconnect_site.errors import ConfigError
+from bconnect_site.errors import ConfigError, printable
 
 MAX_BYTES = 4_000_000
 MAX_NODES = 200_000
@@ -29,7 +29,7 @@ def dotted(key: Key) -> str:
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
+    return printable(text)
 
 
 def read_yaml(path: Path, shown: str) -> tuple[dict[str, Any], dict[Key, int], bytes]:
@@ -87,6 +87,10 @@ def _shape(plain: object) -> str:
     return names.get(type(plain), "one value")
 
 
+def _broken(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
 class _Reader:
     """Turns a YAML tree into plain values, collecting lines and mistakes."""
 
@@ -103,6 +107,9 @@ class _Reader:
             raise ConfigError(f"{self.shown}: holds more than {MAX_NODES} values")
         self.lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
+            if _broken(node.value):
+                self.faults.append(f"{self.shown}: {dotted(key)}: holds half a character")
+                return ""
             return self._scalar(node, key)
         if id(node) in self._open:
             raise ConfigError(f"{self.shown}: {dotted(key)}: contains itself")
@@ -118,7 +125,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
-            if not isinstance(name_node, yaml.ScalarNode):
+            if not isinstance(name_node, yaml.ScalarNode) or _broken(name_node.value):
                 self.faults.append(f"{self.shown}: line {line}: a key must be a word")
                 continue
             name = name_node.value
