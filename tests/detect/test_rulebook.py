@@ -55,7 +55,7 @@ SITE = Site.model_validate(
                     },
                     "garis": {
                         "kind": "stop_line",
-                        "line": [[0.1, 0.6], [0.9, 0.6]],
+                        "line": [[0.4, 0.6], [0.5, 0.6]],
                         "direction": [[0.5, 0.9], [0.5, 0.3]],
                         "signal": "lampu",
                         "basis": "marking",
@@ -192,32 +192,30 @@ def test_a_repeated_stamp_is_ignored():
 def test_a_million_tracks_are_forgotten():
     made = book()
     rng = np.random.default_rng(1)
-    n, images = 1000, 1000
-    largest = 0
-    for image in range(images):
-        corner = rng.uniform((0, 0), (580, 300), (n, 2))
-        boxes = np.hstack((corner, corner + np.array((50, 40)))).astype(np.float32)
-        one = tracks(T0 + image * STEP)
-        if image % 50:  # most of the million pass the memory by itself: columns are cheap
-            ids = np.arange(image * n, image * n + 20) + 1
-            rows = slice(0, 20)
-        else:
-            ids = np.arange(image * n, (image + 1) * n) + 1
-            rows = slice(0, n)
+    n, largest = 2000, 0
+    for image in range(500):
+        x = rng.uniform(0, 580, n)
+        y = np.where(np.arange(n) % 50, -400.0, 100.0) + rng.uniform(
+            0, 200, n
+        )  # most: off the zones
+        boxes = np.column_stack((x, y, x + 50, y + 40)).astype(np.float32)
         made.check(
-            replace(
-                one,
-                kind=np.full(len(ids), RoadUserKind.CAR, np.uint8),
-                track_id=ids.astype(np.int64),
-                confidence=np.full(len(ids), 0.9, np.float32),
-                boxes=boxes[rows],
-                **dict.fromkeys(("riders", "helmets", "position", "position_stddev")),
-                velocity=None,
-                velocity_stddev=None,
+            Tracks(
+                T0 + image * STEP,
+                "c",
+                *SIZE,
+                np.full(n, RoadUserKind.CAR, np.uint8),
+                np.arange(image * n, (image + 1) * n, dtype=np.int64) + 1,
+                np.full(n, 0.9, np.float32),
+                boxes,
             )
         )
         largest = max(largest, len(made))
-    assert largest <= 4 * 1024
+    assert 0 < largest <= 2 * 256 + 2 * 1024
+    for later in range(3):
+        made.check(tracks(T0 + 55 * SECOND + later * 4 * SECOND))
+    made.check(tracks(T0 + 400 * SECOND))
+    assert len(made) == 0
 
 
 boxes = st.tuples(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from bconnect_detect.core import geometry
 from bconnect_detect.core.rule import Context, Place, trail_of
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
@@ -63,19 +65,15 @@ class Dwell:
         return len(self._standing)
 
     def _sort(self, tracks: Tracks) -> tuple[list[RoadUser], frozenset[int]]:
+        if not len(tracks):
+            return [], frozenset()
         polygon = geometry.to_pixels(self._region, tracks.width, tracks.height)
-        inside: list[RoadUser] = []
-        outside: set[int] = set()
-        kinds = self.place.kinds
-        for user in tracks:
-            if user.track_id <= 0 or geometry.area(user.box) <= 0:
-                continue
-            share = geometry.base_share(user.box, polygon)
-            if share >= self.settings.in_zone and user.kind in kinds:
-                inside.append(user)
-            elif share == 0.0:
-                outside.add(user.track_id)
-        return inside, frozenset(outside)
+        share = geometry.base_shares(tracks.boxes, polygon)
+        known = (tracks.track_id > 0) & (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
+        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
+        rows = np.flatnonzero(known & kinds & (share >= self.settings.in_zone))
+        outside = tracks.track_id[known & (share == 0.0)].tolist()
+        return [tracks[int(row)] for row in rows], frozenset(outside)
 
     def _may_drive(self, stamp: int, context: Context) -> bool:
         if self.place.zone.signal is None:

@@ -26,15 +26,17 @@ def inside(points: Points, polygon: Points) -> NDArray[np.bool_]:
     return odd
 
 
-def base_share(box: Box, polygon: Points) -> float:
-    """Share [0, 1] of a box's lower edge that stands in a polygon.
+def base_shares(boxes: NDArray[np.floating], polygon: Points) -> NDArray[np.float64]:
+    """Share [0, 1] of each box's (n, 4) lower edge that stands in a polygon.
 
     Five points along the middle of the edge: the outer fifths of a box seldom touch
     the road where the road user does.
     """
-    xs = np.linspace(0.2, 0.8, 5) * (box[2] - box[0]) + box[0]
-    y = box[3] - 0.05 * (box[3] - box[1])
-    return float(inside(np.column_stack((xs, np.full(5, y))), polygon).mean())
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    xs = boxes[:, 0, None] + width[:, None] * np.linspace(0.2, 0.8, 5)
+    ys = np.repeat((boxes[:, 3] - 0.05 * height)[:, None], 5, axis=1)
+    hits = inside(np.column_stack((xs.ravel(), ys.ravel())).astype(np.float64), polygon)
+    return np.asarray(hits.reshape(-1, 5).mean(axis=1), np.float64)
 
 
 def iou(a: Box, b: Box) -> float:

@@ -42,6 +42,7 @@ class StopLineSettings:
     hold: float = 1.5  # s it must be seen standing past the line
     past: float = 0.1  # box sizes from the line to be clearly before or past it
     still: float = 0.2  # box sizes it may wander while standing
+    strip: float = 0.5  # of the line's length beyond its ends where vehicles are followed
     beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 1.0  # s between two looks at most
@@ -102,9 +103,8 @@ class StopLine:
             return []
         line = _Line(self.place, self._line, tracks)
         findings = []
-        for user in tracks:
-            if user.track_id <= 0 or user.kind not in self.place.kinds:
-                continue
+        for row in self._approaching(tracks, line):
+            user = tracks[row]
             if geometry.clipped(user.box, tracks.width, tracks.height):
                 self._tracks.drop(user.track_id)
                 continue
@@ -119,6 +119,15 @@ class StopLine:
 
     def __len__(self) -> int:
         return len(self._tracks)
+
+    def _approaching(self, tracks: Tracks, line: "_Line") -> list[int]:
+        """Rows of tracked vehicles on the road the line crosses."""
+        if not len(tracks):
+            return []
+        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
+        along = line.along(geometry.feet(tracks.boxes))
+        near = (along >= -self.settings.strip) & (along <= 1 + self.settings.strip)
+        return [int(row) for row in np.flatnonzero((tracks.track_id > 0) & kinds & near)]
 
     def _follow(
         self, known: _Crossing, user: RoadUser, tracks: Tracks, line: "_Line", context: Context
@@ -233,8 +242,12 @@ class _Line:
         """Whether the step from before to after met the line between its ends."""
         d0, d1 = self.depth(before), self.depth(after)
         meets = np.asarray(before) + (np.asarray(after) - before) * (d0 / (d0 - d1))
-        along = float((meets - self._a) @ self._along) / self._length
+        along = float(self.along(meets[None])[0])
         return -beside <= along <= 1 + beside
+
+    def along(self, points: np.ndarray) -> np.ndarray:
+        """Where points (n, 2) lie along the line: 0 and 1 are its ends."""
+        return np.asarray((points - self._a) @ self._along / self._length)
 
     def in_junction(self, point: Pair) -> bool:
         """Whether a point lies in a junction region of this camera."""
