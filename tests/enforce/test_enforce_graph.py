@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from datetime import time as clock
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +24,9 @@ from bconnect_enforce import convert
 from bconnect_enforce.adapters import wav
 from bconnect_enforce.adapters.ledger import read_summary
 from bconnect_enforce.core.records import Announcement
+from bconnect_enforce.core.sound import Sound
 from bconnect_node.qos import EVENT, RECORD, STATE
+from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SpeakerStateKind
 
 S = 1_000_000_000
@@ -149,6 +153,22 @@ def test_finding_to_sound_is_fast(graph, offence, wait_for):
     assert speaker._latencies[0] < 300.0
 
 
+def test_messages_from_another_version_are_survived(graph, offence, violation, wait_for):
+    nodes = [graph.ladder(SITE), graph.citation()]
+    measures = graph.listen(messages.Measure, "measures", RECORD)
+    violations = graph.publisher(messages.Violation, "violations", RECORD, readers=2)
+    strange = violation_of(violation(1))
+    strange.finding.type = 200
+    foreign = violation_of(violation(2, site="elsewhere"))
+    violations.publish(strange)
+    violations.publish(foreign)
+    violations.publish(violation_of(violation(3)))
+    wait_for(lambda: len(measures) == 4)
+    wait_for(lambda: stored(graph.tmp_path / "ledger.sqlite3") == [violation(3).id])
+    assert "200 is not a valid ViolationType" in nodes[0].health.last_error
+    assert "site: found elsewhere, allowed: demo" in nodes[1].health.last_error
+
+
 # --- speaker -------------------------------------------------------------------------------
 
 
@@ -219,6 +239,73 @@ def test_a_broken_device_is_a_fault_and_the_phrase_is_kept(graph, spoken_to, wai
     assert wav.read(Path(states[-1].output)).rms > 0.03
     assert speaker.health.last_error == states[-1].detail
     capfd.readouterr()
+
+
+def test_it_ends_within_two_seconds_in_the_middle_of_a_sentence(graph, wait_for):
+    code = "import sys; from bconnect_enforce.speaker_node import main; sys.exit(main())"
+    given = {"speaker": "tiang_1", "adapter": "file", "output_dir": f"{graph.tmp_path}/audio"}
+    arguments = [part for key, value in given.items() for part in ("-p", f"{key}:={value}")]
+    states = graph.listen(messages.SpeakerState, "speaker_state", STATE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "--ros-args", "-r", "__ns:=/demo/tiang_1", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        orders = graph.publisher(messages.Announcement, "announcements", EVENT)
+        orders.publish(order(graph, 1, "illegal_parking_warning"))
+        wait_for(lambda: states and states[-1].state == SpeakerStateKind.SPEAKING, 20.0)
+        process.terminate()
+        _, said = process.communicate(timeout=2.0)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def test_quiet_hours(graph, spoken_to, wait_for):
+    speaker, states, orders = spoken_to(
+        quiet_from="00:00", quiet_to="23:59", timezone="Asia/Makassar"
+    )
+    speaker._queue.quiet = replace(speaker._queue.quiet, end=clock.max)
+    orders.publish(order(graph))
+    wait_for(lambda: states[-1].dropped == 1)
+    assert speaker.health.dropped("quiet hours") == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"voice": "klingon_x"}, 'voice: found "klingon_x"'),
+        ({"timezone": "Mars"}, 'timezone: found "Mars"'),
+        ({"quiet_from": "late", "quiet_to": "06:00"}, 'quiet_from, quiet_to: found "late"'),
+        ({"quiet_from": "22:00"}, "quiet_from, quiet_to: found"),
+        ({"phrases_file": "/nowhere/phrases.yaml"}, "/nowhere/phrases.yaml"),
+        ({"adapter": "trumpet"}, "adapter: found 'trumpet'; allowed: auto, alsa, file"),
+        ({"volume": 2.0}, "volume: found 2.0"),
+    ],
+)
+def test_a_speaker_refuses_with_a_sentence(graph, params, sentence):
+    with pytest.raises(ConfigError) as refusal:
+        graph.speaker(**params)
+    assert sentence in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_a_recording_is_played_instead_of_the_synthesiser(graph, wait_for):
+    phrases = graph.tmp_path / "phrases.yaml"
+    wav.write(graph.tmp_path / "voice" / "halo.wav", Sound(np.full(16000, 9000, np.int16), 16000))
+    phrases.write_text(
+        "phrases:\n  halo: {text: Halo, title: Hello, recording: voice/halo.wav}\n"
+        "  dua: {text: Dua, title: Two, recording: voice/lost.wav}\n"
+    )
+    speaker = graph.speaker(phrases_file=str(phrases), volume=1.0)
+    wait_for(lambda: len(speaker._studio._ready) == 2)
+    assert speaker._studio.sound("halo").rate == 16000
+    assert speaker._studio.sound("halo").duration == pytest.approx(1.1, abs=0.01)
+    assert speaker._studio.sound("dua").rate == 22050
+    assert "lost.wav: cannot be read" in speaker.health.last_error
 
 
 def test_sounds_are_cached_beyond_a_restart(graph, wait_for, monkeypatch):

@@ -20,7 +20,7 @@ from bconnect_enforce.adapters import evidence_store
 from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Decision, Refused
-from bconnect_enforce.core.records import Citation
+from bconnect_enforce.core.records import Citation, Violation
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import RECORD
@@ -99,7 +99,8 @@ class CitationNode(BconnectNode):
         except ValueError as error:
             self.health.error(f"violation {m.finding.id}: {error}; was it sent by another version?")
             return
-        self._put(lambda: self._ledger.store_violation(violation, self.now()))
+        if self._is_ours(violation):
+            self._put(lambda: self._ledger.store_violation(violation, self.now()))
 
     def on_measure(self, m: messages.Measure) -> None:
         self.health.tick(names.MEASURES)
@@ -134,6 +135,16 @@ class CitationNode(BconnectNode):
         else:
             response.message = result
         return response
+
+    def _is_ours(self, violation: Violation) -> bool:
+        site = violation.offence.site
+        if site == self.params.site:
+            return True
+        self.health.drop("other site")
+        self.health.error(
+            f"violation {violation.id}: site: found {site}, allowed: {self.params.site}"
+        )
+        return False
 
     def _put(self, job: Job) -> None:
         if not self._backlog.put(job):
@@ -200,8 +211,9 @@ class CitationNode(BconnectNode):
                 self.health.error(str(error))
                 bad += 1
                 continue
-            lines += self._ledger.store_violation(violation, self.now())
-            found += 1
+            if self._is_ours(violation):
+                lines += self._ledger.store_violation(violation, self.now())
+                found += 1
         self.health.set("reconciled", found)
         self.health.set("bad_manifests", bad)
         if found or bad:
