@@ -103,7 +103,7 @@ def _open(weights: Weights, device: str, threads: int) -> onnxruntime.InferenceS
     try:
         return onnxruntime.InferenceSession(str(weights.path), options, providers=[choice])
     except Exception as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")[:60]
         raise ConfigError(
             f"detector.model: {weights.path}: is not an ONNX model this adapter can load "
             f"({reason}); needs a YOLO export to .onnx"
