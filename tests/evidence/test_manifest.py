@@ -13,6 +13,7 @@ from bconnect_bringup import cli
 from bconnect_detect import verify
 from bconnect_detect.core import manifest
 from bconnect_detect.core.evidence import Case
+from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
 from bconnect_detect.core.types import Finding, RoadUser
 from bconnect_detect.sealing import Sealer
 from bconnect_site.kinds import RoadUserKind, ViolationType
@@ -28,8 +29,8 @@ def sealed(sealer: Sealer, make_finding: MakeFinding, make_case: Callable[..., C
 
 def test_a_finding_survives_the_trip(make_finding: MakeFinding) -> None:
     finding = make_finding(measured_low=0.25, latitude=-1.25, longitude=116.5)
-    body = json.loads(json.dumps(manifest.finding_to_dict(finding), allow_nan=False))
-    back = manifest.finding_from_dict(body)
+    body = json.loads(json.dumps(finding_to_dict(finding), allow_nan=False))
+    back = finding_from_dict(body)
     assert repr(back) == repr(finding)  # repr: NaN is not equal to itself
     assert body["stamp"] == finding.stamp
     assert body["stamp_utc"] == "2026-11-24T10:23:22.437000Z"
@@ -42,7 +43,7 @@ def test_the_bare_minimum_survives_too(make_finding: MakeFinding) -> None:
         type=ViolationType.UNKNOWN, signal=None, measured=nan, trail=(), started=0,
         road_user=RoadUser(RoadUserKind.UNKNOWN, 0, nan, (nan, nan, nan, inf)),
     )
-    back = manifest.finding_from_dict(manifest.finding_to_dict(finding))
+    back = finding_from_dict(finding_to_dict(finding))
     assert back.signal is None and back.road_user.kind is RoadUserKind.UNKNOWN
     assert repr(back.road_user.box) == "(nan, nan, nan, nan)"
 

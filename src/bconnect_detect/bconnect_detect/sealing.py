@@ -13,6 +13,7 @@ from bconnect_detect.adapters.evidence_store import PARTIAL, EvidenceStore, Stor
 from bconnect_detect.core import manifest
 from bconnect_detect.core.evidence import WANTED, Case, doubts, unique
 from bconnect_detect.core.manifest import Facts
+from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
 from bconnect_detect.core.sheet import Sheet, ZoneShape, local_date, make_sheet
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_detect.core.violation import EvidenceFile, Violation, file_fault
@@ -44,7 +45,7 @@ class Sealer:
 
     def begin(self, finding: Finding) -> None:
         """Keeps the finding on disk, so that the next run can take it up. Raises StoreError."""
-        case = {"format": CASE_FORMAT, "finding": manifest.finding_to_dict(finding)}
+        case = {"format": CASE_FORMAT, "finding": finding_to_dict(finding)}
         self.store.begin(self.directory(finding), manifest.canonical(case))
 
     def existing(self, finding: Finding) -> Violation | None:
@@ -195,6 +196,6 @@ def zone_shape(name: str, zone: Zone) -> ZoneShape:
 def _finding(kept: bytes | None) -> Finding | None:
     try:
         body = json.loads(kept or b"")
-        return manifest.finding_from_dict(body["finding"])
+        return finding_from_dict(body["finding"])
     except (ValueError, KeyError, TypeError):
         return None

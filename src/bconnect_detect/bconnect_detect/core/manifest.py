@@ -11,26 +11,21 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from math import isfinite, nan
-from typing import Any
 
-from bconnect_detect.core.types import Finding, RoadUser, SignalReading
-from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
-from bconnect_site.kinds import (
-    EvidenceKind,
-    PlateState,
-    RoadUserKind,
-    SignalAspect,
-    SignalSource,
-    ViolationType,
-    from_word,
-    word,
+from bconnect_detect.core.plain import (
+    Json,
+    finding_from_dict,
+    finding_to_dict,
+    moment,
+    plate_from_dict,
+    plate_to_dict,
 )
+from bconnect_detect.core.types import Finding
+from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
+from bconnect_site.kinds import EvidenceKind, from_word, word
 
 FORMAT = "bconnect-evidence/1"
 NAME = "manifest.json"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ def build(
     manifest: Json = {
         "format": FORMAT,
         "violation": finding_to_dict(finding)
-        | {"plate": _plate_to_dict(plate or PlateReading()), "witnesses": list(witnesses)},
+        | {"plate": plate_to_dict(plate or PlateReading()), "witnesses": list(witnesses)},
         "files": [_file_to_dict(file) for file in files],
         "missing": list(missing),
         "software": facts.software,
@@ -161,129 +156,11 @@ def to_violation(manifest: Json, folder: str, manifest_sha256: str) -> Violation
             manifest=f"{folder}/{NAME}",
             manifest_sha256=manifest_sha256,
             missing=tuple(manifest["missing"]),
-            plate=_plate_from_dict(body["plate"]),
+            plate=plate_from_dict(body["plate"]),
             witnesses=tuple(body["witnesses"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}/{NAME}: {error!r}: not a violation of {FORMAT}") from None
-
-
-def finding_to_dict(finding: Finding) -> Json:
-    """All fields in plain JSON. Kinds are their words, unknown numbers null."""
-    user, signal = finding.road_user, finding.signal
-    return {
-        "id": finding.id,
-        "type": word(finding.type),
-        "site": finding.site,
-        "camera": finding.camera,
-        "zone": finding.zone,
-        **_moment("stamp", finding.stamp),
-        **_moment("started", finding.started),
-        "road_user": {
-            "kind": word(user.kind),
-            "track_id": user.track_id,
-            "confidence": _number(user.confidence),
-            "box": [_number(v) for v in user.box],
-            "riders": _number(user.riders),
-            "helmets": _number(user.helmets),
-            "position": [_number(v) for v in user.position],
-            "position_stddev": [_number(v) for v in user.position_stddev],
-            "velocity": [_number(v) for v in user.velocity],
-            "velocity_stddev": [_number(v) for v in user.velocity_stddev],
-        },
-        "width": finding.width,
-        "height": finding.height,
-        "trail": [[_number(x), _number(y)] for x, y in finding.trail],
-        **{key: _number(getattr(finding, key)) for key in _NUMBERS},
-        "signal": signal
-        and {
-            "signal": signal.signal,
-            "aspect": word(signal.aspect),
-            **_moment("stamp", signal.stamp),
-            **_moment("since", signal.since),
-            "source": word(signal.source),
-            "confidence": _number(signal.confidence),
-        },
-        **{key: getattr(finding, key) for key in _TEXTS},
-    }
-
-
-def finding_from_dict(body: Json) -> Finding:
-    """The inverse of ``finding_to_dict``. Raises KeyError, TypeError or ValueError."""
-    user, signal = body["road_user"], body["signal"]
-    pairs = {key: _floats(user[key]) for key in _PAIRS}
-    return Finding(
-        id=body["id"],
-        type=_kind(ViolationType, body["type"]),
-        site=body["site"],
-        camera=body["camera"],
-        zone=body["zone"],
-        stamp=int(body["stamp"]),
-        started=int(body["started"]),
-        road_user=RoadUser(
-            kind=_kind(RoadUserKind, user["kind"]),
-            track_id=int(user["track_id"]),
-            confidence=_float(user["confidence"]),
-            box=_floats(user["box"]),
-            riders=_float(user["riders"]),
-            helmets=_float(user["helmets"]),
-            **pairs,
-        ),
-        width=int(body["width"]),
-        height=int(body["height"]),
-        trail=tuple(_floats(point) for point in body["trail"]),
-        signal=signal
-        and SignalReading(
-            signal=signal["signal"],
-            aspect=_kind(SignalAspect, signal["aspect"]),
-            stamp=int(signal["stamp"]),
-            since=int(signal["since"]),
-            source=_kind(SignalSource, signal["source"]),
-            confidence=_float(signal["confidence"]),
-        ),
-        **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
-    )
-
-
-def iso(stamp: int) -> str:
-    """ISO 8601 in UTC with microseconds, exact in integers."""
-    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
-    moment = epoch + timedelta(microseconds=stamp // 1000)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-_PAIRS = ("position", "position_stddev", "velocity", "velocity_stddev")
-_NUMBERS = (
-    "measured",
-    "measured_low",
-    "measured_high",
-    "limit",
-    "time_into_red",
-    "confidence",
-    "latitude",
-    "longitude",
-)
-_TEXTS = ("article", "basis", "catalogue_version", "explanation")
-
-
-def _moment(key: str, stamp: int) -> Json:
-    return {key: stamp, f"{key}_utc": iso(stamp)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if isfinite(value) else None
-
-
-def _float(value: float | None) -> float:
-    return nan if value is None else float(value)
-
-
-def _floats(values: list[float | None]) -> Any:
-    return tuple(_float(value) for value in values)
-
-
-def _kind(kinds: Any, text: str) -> Any:
-    return kinds(0) if text == "unknown" else from_word(kinds, text)
 
 
 def _file_to_dict(file: EvidenceFile) -> Json:
@@ -292,27 +169,5 @@ def _file_to_dict(file: EvidenceFile) -> Json:
         "path": file.name,
         "sha256": file.sha256,
         "bytes": file.size,
-        **_moment("stamp", file.stamp),
+        **moment("stamp", file.stamp),
     }
-
-
-def _plate_to_dict(plate: PlateReading) -> Json:
-    return {
-        "state": word(plate.state),
-        "text": plate.text,
-        "confidence": _number(plate.confidence),
-        "box": [_number(v) for v in plate.box],
-        "pixel_height": _number(plate.pixel_height),
-        "votes": plate.votes,
-    }
-
-
-def _plate_from_dict(body: Json) -> PlateReading:
-    return PlateReading(
-        state=_kind(PlateState, body["state"]),
-        text=body["text"],
-        confidence=_float(body["confidence"]),
-        box=_floats(body["box"]),
-        pixel_height=_float(body["pixel_height"]),
-        votes=int(body["votes"]),
-    )
