@@ -209,3 +209,13 @@ def test_odd_texts_survive_freezing(house: Path, write: Write, site_text: str) -
         loaded = load_site(write(text))
         assert loaded.site.title == title
         assert load_frozen(freeze(loaded, house / "f.yaml")).site.title == title
+
+
+def test_a_camera_stands_where_it_says_else_where_the_site_is(write: Write, site_text: str) -> None:
+    text = site_text.replace(
+        "source: rtsp", "location: {latitude: -1.26, longitude: 116.87}\n    source: rtsp"
+    )
+    site = load_site(write(text)).site
+    a, b = site.location_of("a"), site.location_of("b")
+    assert a is not None and (a.latitude, a.longitude) == (-1.25, 116.86)
+    assert b is not None and (b.latitude, b.longitude) == (-1.26, 116.87)

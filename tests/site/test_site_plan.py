@@ -56,6 +56,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "frame_id": "x/a_optical_frame",
         "source": "${CAMERA_A}",
         "loop": False,
+        "hardware": True,
         "width": 640,
         "height": 360,
         "rate": 10.0,

@@ -137,6 +137,7 @@ class Camera(Strict):
         description="rtsp://, rtsps://, file://, v4l2://, http://, https://, sim:// or ${NAME}"
     )
     loop: bool = Field(default=False, description="a file begins again at its end")
+    hardware: bool = Field(default=True, description="try hardware decoders first")
     location: Location | None = Field(default=None, description="its own; else the site's")
     detect: DetectSettings = DetectSettings()
     calibration: Text | None = Field(default=None, description="file, from the config folder")

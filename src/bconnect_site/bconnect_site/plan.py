@@ -105,6 +105,7 @@ def _camera(loaded: LoadedSite, name: str, layout: StateLayout) -> NodeSpec:
         "frame_id": names.optical_frame(site, name),
         "source": source_url(loaded, camera),
         "loop": camera.loop,
+        "hardware": camera.hardware,
         "width": camera.detect.width,
         "height": camera.detect.height,
         "rate": camera.detect.rate,
