@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,10 @@ from bconnect_site.errors import ConfigError
 JOIN_TIME = 1.2  # s all workers together get to stop
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # s before a failed worker starts again
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+alive: weakref.WeakSet["BconnectNode"] = weakref.WeakSet()
+"""Nodes not destroyed yet, half built ones too."""
 
 
 class BconnectNode(Node):
@@ -53,11 +58,12 @@ class BconnectNode(Node):
             parameter_overrides=list(parameter_overrides or ()),
             **kw,
         )
+        alive.add(self)
         try:
             self.params: Any = parameters.declare(self, params_type)
             self.health = Health(self)
         except BaseException:
-            super().destroy_node()
+            self.abandon()
             raise
 
     def now(self) -> int:
@@ -146,11 +152,19 @@ class BconnectNode(Node):
 
     def destroy_node(self) -> None:
         """Stops workers, releases what was taken, then destroys the ROS side. Safe to repeat."""
+        self._end(self.close)
+
+    def abandon(self) -> None:
+        """destroy_node() for a node whose constructor failed half way: close() is left out."""
+        self._end()
+
+    def _end(self, *first: Callable[[], None]) -> None:
         if self._destroyed:
             return
         self._destroyed = True
+        alive.discard(self)
         self._closing.set()
-        for release in (self.close, self._join, *reversed(self._at_close)):
+        for release in (*first, self._join, *reversed(self._at_close)):
             try:
                 release()
             except Exception as error:

@@ -14,8 +14,9 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from bconnect_node import environment, shm
+from bconnect_node import base, environment, selftest, shm
 from bconnect_node.interfaces import check_messages
+from bconnect_node.security import check_security
 from bconnect_site.errors import ConfigError
 
 REFUSED = 2  # exit code: the configuration is wrong, starting again does not help
@@ -36,10 +37,12 @@ def run_nodes(factories: Sequence[Factory], argv: Sequence[str] | None = None) -
     """Runs the nodes these make in one process. Returns 0, or 2 for a wrong configuration."""
     try:
         environment.apply()
+        check_security()
         check_messages()
     except ConfigError as error:
         return refused(error)
     shm.remove_stale()
+    images_pass = selftest.check()
     rclpy.init(
         args=None if argv is None else list(argv), signal_handler_options=SignalHandlerOptions.NO
     )
@@ -47,6 +50,7 @@ def run_nodes(factories: Sequence[Factory], argv: Sequence[str] | None = None) -
     signals = Signals(runner.stop)
     try:
         runner.build(factories)
+        runner.warn(images_pass or selftest.segment())
         runner.spin()
     except ConfigError as error:
         return refused(error)
@@ -63,6 +67,7 @@ class Runner:
         self._executor = make_executor()
         self._nodes: list[Any] = []
         self._stop = threading.Event()
+        self._waiting: Any = None  # the future spin() waits for
 
     def build(self, factories: Sequence[Factory]) -> None:
         """Makes the nodes, in order. Raises ConfigError."""
@@ -76,6 +81,8 @@ class Runner:
         node.on_fatal = self.stop
         self._nodes.append(node)
         self._executor.add_node(node)
+        if getattr(node, "fatal", None) is not None:  # a worker was quicker than we
+            self.stop()
 
     def remove(self, node: Any) -> None:
         """Destroys a node now."""
@@ -83,19 +90,29 @@ class Runner:
         self._executor.remove_node(node)
         node.destroy_node()
 
+    def warn(self, sentence: str | None) -> None:
+        """Has every node report something that concerns the process, if there is anything."""
+        if sentence:
+            for node in self._nodes:
+                node.health.error(sentence)
+
     def stop(self) -> None:
         """Ends spin(); from any thread."""
         self._stop.set()
-        self._executor.wake()
+        future = self._waiting
+        if future is not None and not future.done():
+            future.set_result(None)
 
     def spin(self) -> None:
         """Runs callbacks until stop(). Raises the ConfigError a node ended itself with."""
         failures = 0
         while rclpy.ok() and not self._stop.is_set():
             # spin() without a timeout hangs in some builds, at full load and deaf to signals.
-            future = self._executor.create_future()
+            self._waiting = self._executor.create_future()
+            if self._stop.is_set():
+                break
             try:
-                self._executor.spin_until_future_complete(future, timeout_sec=WAKE)
+                self._executor.spin_until_future_complete(self._waiting, timeout_sec=WAKE)
             except (ExternalShutdownException, KeyboardInterrupt):
                 break
             except Exception as error:
@@ -113,6 +130,9 @@ class Runner:
         for node in reversed(self._nodes):
             node.destroy_node()
         self._nodes.clear()
+        context = rclpy.get_default_context()
+        for node in [n for n in base.alive if n.context is context]:
+            node.abandon()
         rclpy.try_shutdown()
 
 

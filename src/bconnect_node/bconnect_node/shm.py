@@ -1,4 +1,4 @@
-"""Shared memory that killed processes left behind."""
+"""Shared memory of the middleware: what killed processes left behind, and what we hold."""
 
 import contextlib
 import fcntl
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path("/dev/shm")
-_LOCK_ENDING = "_el"  # Fast DDS holds an exclusive lock on it as long as the owner lives
-_PORT = "fastdds_port"
+_PREFIXES = ("fastdds_", "fastrtps_")  # Fast DDS 3 (Kilted) and 2 (Jazzy)
+_LOCK_ENDING = "_el"  # its owner holds an exclusive lock on this file as long as it lives
 
 
 def remove_stale(folder: Path = FOLDER) -> int:
@@ -17,7 +17,30 @@ def remove_stale(folder: Path = FOLDER) -> int:
     A segment is as large as the profile says (16 MB), and a killed process leaves it for
     good. What a living process holds, or another user owns, is left alone.
     """
-    return sum(_remove(lock) for lock in sorted(folder.glob(f"fastdds_*{_LOCK_ENDING}")))
+    locks = [lock for prefix in _PREFIXES for lock in folder.glob(f"{prefix}*{_LOCK_ENDING}")]
+    return sum(_remove(lock) for lock in sorted(locks))
+
+
+def own_segments() -> list[int]:
+    """Sizes in bytes of the Fast DDS segments this process has mapped, the largest first."""
+    sizes: dict[str, int] = {}
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            words = line.split()
+            name = words[5].rpartition("/")[2] if len(words) > 5 else ""
+            if name.startswith(_PREFIXES) and not _is_port(name):
+                start, _, end = words[0].partition("-")
+                sizes[name] = sizes.get(name, 0) + int(end, 16) - int(start, 16)
+    return sorted(sizes.values(), reverse=True)
+
+
+def free_bytes(folder: Path = FOLDER) -> int:
+    """What is left for further segments."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def _remove(lock: Path) -> bool:
@@ -30,29 +53,21 @@ def _remove(lock: Path) -> bool:
         for path in _belongings(lock):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-        return True
     except OSError:
         return False
     finally:
         os.close(handle)
+    return True
 
 
 def _belongings(lock: Path) -> Iterator[Path]:
     """The files of one segment or port; the lock last, so that a half done job is done again."""
     base = lock.name.removesuffix(_LOCK_ENDING)
     yield lock.with_name(base)
-    if base.startswith(_PORT):
+    if _is_port(base):
         yield lock.with_name(f"sem.{base}_mutex")
     yield lock
 
 
-def own_segments() -> list[int]:
-    """Sizes in bytes of the Fast DDS segments this process has mapped and owns, largest first."""
-    sizes: dict[str, int] = {}
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            parts = line.split()
-            if len(parts) >= 6 and "/fastdds_" in parts[5] and _PORT not in parts[5]:
-                start, _, end = parts[0].partition("-")
-                sizes[parts[5]] = sizes.get(parts[5], 0) + int(end, 16) - int(start, 16)
-    return sorted(sizes.values(), reverse=True)
+def _is_port(name: str) -> bool:
+    return any(name.startswith(f"{prefix}port") for prefix in _PREFIXES)

@@ -1,0 +1,178 @@
+"""Whether whole images reach another process: the stock profile loses them without an error.
+
+Two contexts in one process would prove nothing: Fast DDS hands over inside a process without
+any transport. So a second process subscribes, and this one publishes.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bconnect_node import environment, shm
+
+SIZE = (1920, 1080)  # px: the largest image expected between processes
+SWITCH = "BCONNECT_SELFTEST"
+PATIENCE = 12.0  # s for the other process to start and be found
+REPEAT = 0.2  # s between images once both have met
+TRIES = 10
+_FRAME_ID = "self_test"
+FASTDDS = "rmw_fastrtps_cpp"
+
+
+def check() -> str | None:
+    """The self test at most once for each boot and profile. One sentence, or None if all is well.
+
+    BCONNECT_SELFTEST=off skips it.
+    """
+    if os.environ.get(SWITCH) == "off":
+        return None
+    with _record() as record:
+        if record is not None and record.read() == _fingerprint():
+            return None
+        sentence = deliver()
+        if record is not None and sentence is None:
+            record.seek(0)
+            record.truncate()
+            record.write(_fingerprint())
+    return sentence
+
+
+def deliver(size: tuple[int, int] = SIZE) -> str | None:
+    """Publishes best-effort images of a size until one arrives. One sentence, or None."""
+    topic = f"/bconnect/self_test/p{os.getpid()}"
+    command = [sys.executable, "-m", "bconnect_node.selftest", topic, str(3 * size[0] * size[1])]
+    other = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        met = _publish(topic, size, other)
+    finally:
+        code = other.poll()
+        if code is None:
+            other.kill()
+            other.wait()
+            shm.remove_stale()
+    return None if code == 0 else _sentence(size, met)
+
+
+def segment() -> str | None:
+    """One sentence if this process's shared memory cannot hold an image. Needs a live context."""
+    needed = 3 * SIZE[0] * SIZE[1]
+    largest = next(iter(shm.own_segments()), 0)
+    if largest > needed or os.environ.get("RMW_IMPLEMENTATION", FASTDDS) != FASTDDS:
+        return None
+    found = f"found {largest / 1e6:.1f} MB, an image of {SIZE[0]}x{SIZE[1]} needs more than"
+    return f"shared memory: {found} {needed / 1e6:.1f} MB; {_advice()}"
+
+
+def _publish(topic: str, size: tuple[int, int], other: "subprocess.Popen[bytes]") -> bool:
+    """Until the other process ends or patience does. Whether the two found each other."""
+    from rclpy.context import Context
+    from rclpy.node import Node
+    from sensor_msgs.msg import Image
+
+    from bconnect_node import images, qos
+
+    context = Context()
+    context.init()
+    node = Node("self_test", context=context, enable_rosout=False, start_parameter_services=False)
+    publisher = node.create_publisher(Image, topic, qos.SENSOR)
+    picture = images.Frame(1, _FRAME_ID, np.zeros((size[1], size[0], 3), np.uint8))
+    message = images.to_image(picture)
+    deadline, sent = time.monotonic() + PATIENCE, 0
+    while time.monotonic() < deadline and sent <= TRIES and other.poll() is None:
+        if publisher.get_subscription_count():
+            publisher.publish(message)
+            sent += 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            other.wait(REPEAT if sent else 0.02)
+    node.destroy_node()
+    context.try_shutdown()
+    return sent > 0
+
+
+def _listen(topic: str, length: int) -> int:
+    """The other process: 0 once an image of this length came."""
+    import rclpy
+    from rclpy.node import Node
+    from sensor_msgs.msg import Image
+
+    from bconnect_node import qos
+    from bconnect_node.run import make_executor
+
+    came: list[int] = []
+    rclpy.init(args=[])
+    executor = make_executor()
+    node = Node("self_test_reader", enable_rosout=False, start_parameter_services=False)
+    node.create_subscription(Image, topic, lambda m: came.append(len(m.data)), qos.SENSOR)
+    executor.add_node(node)
+    deadline = time.monotonic() + PATIENCE
+    while not came and time.monotonic() < deadline:
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0 if came and came[0] == length else 1
+
+
+def _sentence(size: tuple[int, int], met: bool) -> str:
+    if not met:
+        return (
+            f"image self test: two processes on this machine did not find each other in"
+            f" {PATIENCE:.0f} s; check that ROS_DOMAIN_ID, the profile and the loopback interface"
+            f" (multicast on it too) are the same for all, or that the machine is not overloaded"
+        )
+    return (
+        f"image self test: an image of {size[0]}x{size[1]} was sent {TRIES} times and never"
+        f" arrived in another process; {_advice()}"
+    )
+
+
+def _advice() -> str:
+    profile = os.environ.get(environment.PROFILE_VARIABLE, "")
+    if profile != str(environment.PROFILE):
+        found = f"found {profile}" if profile else "it is not set"
+        return (
+            f"the Fast DDS profile was not found or is too small: set"
+            f" {environment.PROFILE_VARIABLE}={environment.PROFILE} ({found})"
+        )
+    free = shm.free_bytes() / 1e6
+    return (
+        f"{shm.FOLDER} has {free:.0f} MB left, each process needs 18 MB: free some, or give the"
+        f" container more (docker run --shm-size=1g)"
+    )
+
+
+def _fingerprint() -> str:
+    """What the outcome depends on."""
+    with contextlib.suppress(OSError):
+        profile = Path(os.environ.get(environment.PROFILE_VARIABLE, "")).read_bytes()
+        said = {key: os.environ.get(key, "") for key in ("RMW_IMPLEMENTATION", "ROS_DISTRO")}
+        return hashlib.sha256(profile + json.dumps(said).encode()).hexdigest()
+    return "no profile"
+
+
+@contextlib.contextmanager
+def _record() -> Iterator[Any]:
+    """The note of the last good test, locked; None where it cannot be kept."""
+    try:
+        file = open(shm.FOLDER / f"bconnect_selftest_{os.getuid()}", "a+")  # noqa: SIM115
+    except OSError:
+        yield None
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        yield file
+
+
+if __name__ == "__main__":
+    sys.exit(_listen(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,70 @@
+"""The mailbox: latest wins, fair between keys, forgets."""
+
+from __future__ import annotations
+
+import threading
+
+from bconnect_node.mailbox import LatestMailbox
+
+
+def test_latest_wins_and_drops_are_counted() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    for n in range(5):
+        box.put("a", n)
+    assert box.take(0) == ("a", 4)
+    assert box.take(0) is None
+    assert box.dropped("a") == 4
+    assert box.dropped("b") == 0
+    assert box.dropped() == 4
+
+
+def test_a_fast_camera_never_starves_a_slow_one() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    taken = []
+    for n in range(100):
+        box.put("fast", n)
+        if n % 10 == 0:
+            box.put("slow", n)
+        box.put("fast", n)
+        item = box.take(0)
+        assert item is not None
+        taken.append(item[0])
+    assert taken.count("slow") == 10
+
+
+def test_a_replaced_item_keeps_its_place() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    box.put("a", 1)
+    box.put("b", 1)
+    box.put("a", 2)
+    assert box.take(0) == ("a", 2)
+    assert box.take(0) == ("b", 1)
+
+
+def test_take_waits_for_put_and_close_wakes_it() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    taken: list[object] = []
+
+    def reader() -> None:
+        taken.append(box.take(10))
+        taken.append(box.take(10))
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    box.put("a", 1)
+    box.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert taken[-1] is None
+    assert box.closed
+    assert not box.put("a", 2)
+    assert len(box) == 0
+
+
+def test_forgets_a_key() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    box.put("a", 1)
+    box.put("a", 2)
+    box.forget("a")
+    assert box.dropped("a") == 0
+    assert box.take(0) is None
