@@ -498,6 +498,13 @@ def test_a_feed_comes_back_by_itself_and_closes_everything() -> None:
     assert feed.link.since == START + 7 * SECOND  # since the picture was lost, not the last attempt
 
 
+def test_a_refused_password_is_not_tried_often() -> None:
+    refused = FakeSource([SourceError("401", wait=60.0)])
+    feed, clock, _ = run_feed([refused], limit=1)
+    assert clock.waits == [60.0]
+    assert feed.link.retry_in == 60.0
+
+
 def test_a_file_ends_and_that_is_no_outage() -> None:
     feed, clock, seen = run_feed([FakeSource([next(packets(1))], live=False)], limit=3)
     assert feed.link.state is LinkState.ENDED

@@ -244,7 +244,8 @@ def job(folder: str = "case.partial") -> CaptureJob:
 
 @pytest.mark.parametrize(("name", "options"), [
     ("a.mp4", {}), ("a.avi", {"codec": "mpeg4"}), ("a.mkv", {"codec": "mjpeg"}),
-    ("ffv1.mkv", {"codec": "ffv1"})])
+    ("ffv1.mkv", {"codec": "ffv1"}), ("a.ts", {}),
+    ("hevc.mp4", {"codec": "libx265", "x265-params": "log-level=none"})])
 def test_evidence_is_cut_from_the_encoded_stream(
     tmp_path: Path, name: str, options: dict[str, str]
 ) -> None:

@@ -29,6 +29,7 @@ READ = 5.0  # s without a byte: the stream is lost
 SLICE = 0.1  # s between looks at the stop signal
 NOT_VIDEO = {"tty", "bin", "xbin", "adf", "idf"}  # FFmpeg would draw a text file as ANSI art
 HEAVY = 1920 * 1200  # px: above this one core may not keep up
+LOCKED = 60.0  # s between attempts with a refused password: cameras lock accounts
 MAX_BROKEN = 250  # packets in a row without a picture
 
 _sessions = itertools.count(1)
@@ -146,6 +147,8 @@ class PyavSource:
             try:
                 container = av.open(self._at.target, format=form, options=options, timeout=timeout,
                                     hwaccel=HWAccel(device, allow_software_fallback=True))
+            except av.error.HTTPClientError:
+                raise  # trying again would only count as more wrong passwords
             except (av.error.FFmpegError, RuntimeError, NotImplementedError):
                 continue  # no driver: software says what is really wrong
             on = bool(container.streams.video
@@ -215,10 +218,10 @@ class PyavSource:
         self._last_dts = dts + self._shift
         self._end = max(self._end, pts + self._shift + (raw.duration or 1))
         stamp = self._stamp(pts + self._shift, raw)
-        if self._info is None:
-            if not raw.is_keyframe:
-                return None
+        if raw.is_keyframe and not self._is_described():
             self._info = self._describe(raw)
+        if self._info is None:
+            return None
         return Packet(self._info, stamp, pts + self._shift, dts + self._shift,
                       bool(raw.is_keyframe), bytes(raw))
 
@@ -271,6 +274,12 @@ class PyavSource:
         self._container.seek(0)
         self._stream.codec_context.flush_buffers()
 
+    def _is_described(self) -> bool:
+        """False also after a camera was set to another size without ending its stream."""
+        context = self._stream.codec_context
+        return self._info is not None and (
+            (self._info.width, self._info.height) == (context.width, context.height))
+
     def _describe(self, raw: Any) -> StreamInfo:
         """What a cutter needs later; NUT keeps codec parameters exactly as they are."""
         context = self._stream.codec_context
@@ -297,6 +306,7 @@ class PyavSource:
         sentence = _plain(error)
         if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
             sentence += f": ask whoever keeps the camera's accounts, and correct {self._account}"
+            return SourceError(redact(sentence, self._at.target), wait=LOCKED)
         if self.live:
             return SourceError(redact(sentence, self._at.target))
         shown = self._at.shown

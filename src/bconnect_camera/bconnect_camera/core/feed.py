@@ -57,26 +57,26 @@ class Feed:
 
     def run(self) -> None:
         while not self._wait(0.0):
-            reason = self._session()
-            if reason is None:
+            lost = self._session()
+            if lost is None:
                 return
-            self._down(reason)
+            self._down(str(lost), lost.wait)
             if self._wait(self.link.retry_in):
                 return
 
-    def _session(self) -> str | None:
+    def _session(self) -> SourceError | None:
         """One connection; why it was lost, or None when a file came to its end or we stop."""
         source = self.source = self._make()
         try:
             self._read(source, source.open())
         except SourceError as error:
-            return str(error)
+            return error
         finally:
             source.close()
         if self._wait(0.0):
             return None
         if source.live:
-            return "the camera ended the stream"
+            return SourceError("the camera ended the stream")
         self.link = Link(LinkState.ENDED, self._clock(), "the file came to its end",
                          reconnects=self.link.reconnects)
         return None
@@ -98,9 +98,10 @@ class Feed:
         self._ups += 1
         self.link = Link(LinkState.UP, self._clock(), reconnects=self._ups - 1, opened=opened)
 
-    def _down(self, reason: str) -> None:
+    def _down(self, reason: str, at_least: float) -> None:
         now, old = self._clock(), self.link
         if old.state is LinkState.UP and now - old.since > LASTED:
             self._backoff.reset()
         since = old.since if old.state is LinkState.DOWN else now
-        self.link = Link(LinkState.DOWN, since, reason, self._backoff.next(), old.reconnects)
+        self.link = Link(LinkState.DOWN, since, reason,
+                         max(at_least, self._backoff.next()), old.reconnects)

@@ -19,11 +19,12 @@ class SourceError(Exception):
     """A source that cannot go on; str() is one sentence without any password.
 
     ``refuse``: it cannot work later either (no such file, not a video): a node ends at start.
+    ``wait``: seconds at least until the next attempt makes sense.
     """
 
-    def __init__(self, sentence: str, *, refuse: bool = False) -> None:
+    def __init__(self, sentence: str, *, refuse: bool = False, wait: float = 0.0) -> None:
         super().__init__(sentence)
-        self.refuse = refuse
+        self.refuse, self.wait = refuse, wait
 
 
 @dataclass(frozen=True, slots=True)
