@@ -63,6 +63,28 @@ def test_the_scene_is_not_hidden_by_words(make_finding: MakeFinding) -> None:
     assert (image[:top] > 200).any(), "the title is written"
 
 
+@pytest.mark.parametrize("top", [0.02, 0.4, 0.85])
+def test_no_label_hides_the_vehicle(make_finding: MakeFinding, top: float) -> None:
+    """A zone smaller than its label, the vehicle in it, at any height of the picture."""
+    box = (0.8 * 640, top * 360, 0.9 * 640, (top + 0.12) * 360)
+    finding = make_finding(trail=(), road_user=RoadUser(RoadUserKind.CAR, 7, 0.5, box))
+    zone = ZoneShape("muka_garasi", ((0.82, top), (0.88, top), (0.88, top + 0.1)))
+    scene = np.full((720, 1280, 3), 110, np.uint8)
+    image = drawing.draw(scene, sheet(finding, zone))
+    strip = drawing.strip_height(720, 1280)
+    y0, y1 = strip + round(top * 720) + 12, strip + round((top + 0.12) * 720) - 12
+    vehicle = image[y0:y1, 1024 + 12 : 1152 - 12]
+    assert (vehicle == 110).all(axis=2).mean() > 0.8
+
+
+def test_the_footer_shows_the_vehicle(make_finding: MakeFinding) -> None:
+    scene = np.full((720, 1280, 3), 110, np.uint8)
+    scene[180:360, 320:640] = (0, 255, 0)
+    footer = drawing.draw(scene, sheet(make_finding()))[drawing.strip_height(720, 1280) + 720 :]
+    green = np.argwhere((footer == (0, 255, 0)).all(axis=2))
+    assert len(green) > 4000 and green[:, 1].min() > 900
+
+
 def test_a_line_and_its_arrow(make_finding: MakeFinding) -> None:
     line = ZoneShape("henti", ((0.1, 0.9), (0.9, 0.9)), ((0.8, 0.8), (0.8, 0.6)))
     image = drawing.draw(np.full((720, 1280, 3), 110, np.uint8), sheet(make_finding(), line))
@@ -140,7 +162,9 @@ def test_without_real_fonts_the_stroke_font_writes(
         (ViolationType.ILLEGAL_PARKING, 300.0, 60.0, "stood 5.0 min · allowed 60.0 s"),
         (ViolationType.SPEEDING, 20.0, 13.888889, "72 km/h · allowed 50 km/h"),
         (ViolationType.WRONG_WAY, 3.14159, 1.5708, "off by 180° · allowed 90°"),
-        (ViolationType.STOP_LINE, nan, 1.0, ""),
+        (ViolationType.STOP_LINE, 2.5, 0.0, "stood beyond the line 2.5 s · allowed 0.0 s"),
+        (ViolationType.NO_HELMET, 1.0, nan, "measured 1.00"),
+        (ViolationType.RED_LIGHT, nan, 1.0, ""),
     ],
 )
 def test_the_verdict_speaks_in_units_of_the_road(

@@ -16,6 +16,7 @@ from bconnect_site.kinds import SignalAspect
 
 Image = NDArray[np.uint8]  # (h, w, 3) BGR
 Color = tuple[int, int, int]  # BGR
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1, pixels
 
 INK: Color = (255, 255, 255)
 PAPER: Color = (38, 30, 24)
@@ -34,6 +35,7 @@ LAMPS: dict[SignalAspect, Color] = {
 QUALITY = 95
 MARGIN = 0.15  # of the box, around the vehicle
 MIN_CROP = 32  # pixels
+THUMBNAIL = 7.0  # text sizes high, the vehicle in the footer
 _ASCII = str.maketrans({"·": "|", "°": " deg"})
 _FONT = cv2.FontFace("sans") if hasattr(cv2, "FontFace") else None
 
@@ -106,16 +108,23 @@ def strip_height(height: int, width: int) -> int:
 
 
 def draw(scene: Image, sheet: Sheet) -> Image:
-    """A new picture: title strip, scene with drawings, footer strip."""
+    """A new picture: title strip, scene with drawings, footer strip with the vehicle."""
     height, width = scene.shape[:2]
+    unit = _unit(height, width)
     image = scene.copy()
+    (x0, y0), (x1, y1) = _pixels((sheet.box[:2], sheet.box[2:]), width, height)
+    box = int(x0), int(y0), int(x1), int(y1)
     if sheet.zone:
-        _draw_zone(image, sheet.zone)
+        _draw_zone(image, sheet.zone, box)
     _draw_trail(image, sheet.trail)
-    _draw_box(image, sheet.box, sheet.label)
-    top = _title(width, strip_height(height, width), _unit(height, width), sheet)
-    bottom = _footer(width, _unit(height, width), sheet)
-    return np.vstack([top, image, bottom])
+    _draw_box(image, box)
+    taken = [box, _pill(image, sheet.label, _around(box), unit * 0.85, ALARM, [box])]
+    if sheet.zone and sheet.zone.points:
+        hull = cv2.boundingRect(_pixels(sheet.zone.points, width, height))
+        around = _around((hull[0], hull[1], hull[0] + hull[2], hull[1] + hull[3]))
+        _pill(image, sheet.zone.label or sheet.zone.name, around, unit * 0.8, ZONE, taken)
+    top = _title(width, strip_height(height, width), unit, sheet)
+    return np.vstack([top, image, _footer(width, unit, sheet, _thumbnail(scene, sheet.box, unit))])
 
 
 def _unit(height: int, width: int) -> float:
@@ -123,7 +132,8 @@ def _unit(height: int, width: int) -> float:
     return max(min(height / 32, width / 56), 11.0)
 
 
-def _draw_zone(image: Image, zone: ZoneShape) -> None:
+def _draw_zone(image: Image, zone: ZoneShape, vehicle: Rect) -> None:
+    """Tint, outline and arrow; the tint leaves the vehicle its colours."""
     height, width = image.shape[:2]
     unit = _unit(height, width)
     points = _pixels(zone.points, width, height)
@@ -131,7 +141,10 @@ def _draw_zone(image: Image, zone: ZoneShape) -> None:
     if len(zone.points) > 2:
         tint = image.copy()
         cv2.fillPoly(tint, [points], ZONE)
-        cv2.addWeighted(tint, 0.22, image, 0.78, 0, image)
+        cv2.addWeighted(tint, 0.22, image, 0.78, 0, tint)
+        x0, y0, x1, y1 = vehicle
+        tint[y0:y1, x0:x1] = image[y0:y1, x0:x1]
+        image[:] = tint
     cv2.polylines(image, [points], len(zone.points) > 2, PAPER, thick + 2, cv2.LINE_AA)
     cv2.polylines(image, [points], len(zone.points) > 2, ZONE, thick, cv2.LINE_AA)
     if zone.arrow:
@@ -141,9 +154,6 @@ def _draw_zone(image: Image, zone: ZoneShape) -> None:
             cv2.arrowedLine(
                 image, _at(start), _at(end), color, thick + 1 + extra, cv2.LINE_AA, 0, tip
             )
-    if points.size:
-        anchor = points[np.argmin(points[:, 1])]
-        _pill(image, zone.label or zone.name, (int(anchor[0]), int(anchor[1])), unit * 0.8, ZONE)
 
 
 def _draw_trail(image: Image, trail: Sequence[Pair]) -> None:
@@ -159,26 +169,60 @@ def _draw_trail(image: Image, trail: Sequence[Pair]) -> None:
         cv2.circle(image, _at(points[-1]), 2 * thick - 1, TRAIL, -1, cv2.LINE_AA)
 
 
-def _draw_box(image: Image, box: Box, label: str) -> None:
-    height, width = image.shape[:2]
-    unit = _unit(height, width)
-    (x0, y0), (x1, y1) = _pixels((box[:2], box[2:]), width, height)
-    thick = max(round(unit / 9), 2)
-    cv2.rectangle(image, _at((x0, y0)), _at((x1, y1)), PAPER, thick + 2, cv2.LINE_AA)
-    cv2.rectangle(image, _at((x0, y0)), _at((x1, y1)), ALARM, thick, cv2.LINE_AA)
-    _pill(image, label, (int(x0), int(y0)), unit * 0.85, ALARM)
+def _draw_box(image: Image, box: Rect) -> None:
+    thick = max(round(_unit(*image.shape[:2]) / 9), 2)
+    cv2.rectangle(image, box[:2], box[2:], PAPER, thick + 2, cv2.LINE_AA)
+    cv2.rectangle(image, box[:2], box[2:], ALARM, thick, cv2.LINE_AA)
 
 
-def _pill(image: Image, text: str, corner: tuple[int, int], size: float, color: Color) -> None:
-    """A label whose lower left corner is ``corner``, moved inside the picture."""
+def _around(box: Rect) -> list[tuple[int, int, int, int]]:
+    """Places for a label: anchor x, y and by which share of its size it moves left and up [%]."""
+    x0, y0, x1, y1 = box
+    return [(x0, y0, 0, 100), (x0, y1, 0, 0), (x0, y0, 100, 0), (x1, y0, 0, 0)]
+
+
+def _pill(
+    image: Image,
+    text: str,
+    places: Sequence[tuple[int, int, int, int]],
+    size: float,
+    color: Color,
+    taken: Sequence[Rect],
+) -> Rect:
+    """A label at the place that hides least of what is taken, inside the picture."""
     height, width = image.shape[:2]
     pad = round(size * 0.35)
-    box_width, box_height = _measure(text, size, 600) + 2 * pad, round(size * 1.25) + pad
-    x = min(max(corner[0], 0), max(width - box_width, 0))
-    y = min(max(corner[1] - box_height, 0), max(height - box_height, 0))
-    cv2.rectangle(image, (x, y), (x + box_width, y + box_height), color, -1)
+    wide, high = _measure(text, size, 600) + 2 * pad, round(size * 1.25) + pad
+    rects = []
+    for x, y, left, up in places:
+        x0 = min(max(x - wide * left // 100, 0), max(width - wide, 0))
+        y0 = min(max(y - high * up // 100, 0), max(height - high, 0))
+        rects.append((x0, y0, x0 + wide, y0 + high))
+    best = min(rects, key=lambda rect: sum(_overlap(rect, other) for other in taken))
+    cv2.rectangle(image, best[:2], best[2:], color, -1)
     bright = 0.11 * color[0] + 0.59 * color[1] + 0.3 * color[2] > 130
-    _write(image, text, (x + pad, y + round(size * 1.2)), size, PAPER if bright else INK, 600)
+    ink = PAPER if bright else INK
+    _write(image, text, (best[0] + pad, best[1] + round(size * 1.2)), size, ink, 600)
+    return best
+
+
+def _overlap(one: Rect, other: Rect) -> int:
+    """Pixels two rectangles share."""
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return max(wide, 0) * max(high, 0)
+
+
+def _thumbnail(scene: Image, box: Box, unit: float) -> Image | None:
+    """The vehicle, larger or smaller, to stand in the footer; None where it is too small."""
+    height, width = scene.shape[:2]
+    x0, y0, x1, y1 = crop_window(box, width, height)
+    if x1 - x0 < MIN_CROP // 2 or y1 - y0 < MIN_CROP // 2:
+        return None
+    scale = min(THUMBNAIL * unit / (y1 - y0), 0.4 * width / (x1 - x0))
+    size = max(round((x1 - x0) * scale), 1), max(round((y1 - y0) * scale), 1)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(scene[y0:y1, x0:x1], size, interpolation=how), np.uint8)
 
 
 def _title(width: int, height: int, unit: float, sheet: Sheet) -> Image:
@@ -202,12 +246,21 @@ def _title(width: int, height: int, unit: float, sheet: Sheet) -> Image:
     return strip
 
 
-def _footer(width: int, unit: float, sheet: Sheet) -> Image:
-    size = unit * 0.7
-    lines = [part for line in sheet.footer for part in _wrap(line, size, width - round(2 * unit))]
-    strip = _paper(width, round(size * 1.55 * len(lines) + unit * 0.6))
-    for index, line in enumerate(lines):
-        _write(strip, line, (round(unit), round(size * 1.55 * (index + 1))), size, MUTED)
+def _footer(width: int, unit: float, sheet: Sheet, vehicle: Image | None) -> Image:
+    size, edge = unit * 0.78, round(unit * 0.4)
+    wide = vehicle.shape[1] + 2 * edge if vehicle is not None else 0
+    room = width - wide - round(1.5 * unit)
+    first = [(part, INK) for part in _wrap(sheet.footer[0], size, room)] if sheet.footer else []
+    rest = [(part, MUTED) for line in sheet.footer[1:] for part in _wrap(line, size, room)]
+    height = round(size * 1.6 * len(first + rest) + unit * 0.8)
+    strip = _paper(width, max(height, vehicle.shape[0] + 2 * edge if vehicle is not None else 0))
+    for index, (line, color) in enumerate(first + rest, 1):
+        _write(strip, line, (round(unit), round(size * 1.6 * index + 0.2 * unit)), size, color)
+    if vehicle is not None:
+        y, x = edge, width - wide + edge
+        strip[y : y + vehicle.shape[0], x : x + vehicle.shape[1]] = vehicle
+        corner = x + vehicle.shape[1], y + vehicle.shape[0]
+        cv2.rectangle(strip, (x - 1, y - 1), corner, ALARM, max(round(unit / 12), 1))
     return strip
 
 

@@ -12,7 +12,9 @@ from bconnect_detect.core.types import Box, Finding, Pair
 from bconnect_site.kinds import SignalAspect, ViolationType, word
 
 SPEEDS = frozenset({ViolationType.SPEEDING, ViolationType.SECTION_SPEED, ViolationType.RACING})
-DWELLS = frozenset({ViolationType.ILLEGAL_STOPPING, ViolationType.ILLEGAL_PARKING})
+DWELLS = frozenset(
+    {ViolationType.ILLEGAL_STOPPING, ViolationType.ILLEGAL_PARKING, ViolationType.STOP_LINE}
+)
 ANGLES = frozenset({ViolationType.WRONG_WAY, ViolationType.ILLEGAL_U_TURN})
 
 
@@ -53,7 +55,7 @@ def make_sheet(
         where=" · ".join(part for part in (title, finding.site, finding.camera) if part),
         when=local_time(finding.stamp, local),
         verdict=verdict(finding),
-        footer=tuple(part for part in (finding.explanation, _legal(finding, original)) if part),
+        footer=_footer(finding, original),
         label=f"{word(user.kind)} #{user.track_id}",
         box=box_fractions(finding),
         trail=tuple(p for p in finding.trail if isfinite(p[0]) and isfinite(p[1])),
@@ -100,6 +102,8 @@ def _unit(value: float) -> float:
 
 
 def _what(kind: ViolationType) -> str:
+    if kind == ViolationType.STOP_LINE:
+        return "stood beyond the line"
     if kind in DWELLS:
         return "stood"
     if kind in ANGLES:
@@ -117,15 +121,17 @@ def _value(kind: ViolationType, value: float) -> str:
     return f"{value:.2f}"
 
 
-def _legal(finding: Finding, original: str) -> str:
-    parts = [
-        finding.article,
-        f"basis: {finding.basis}" if finding.basis else "",
-        f"confidence {finding.confidence:.2f}",
+def _footer(finding: Finding, original: str) -> tuple[str, ...]:
+    basis = f"basis: {finding.basis}" if finding.basis else ""
+    law = " · ".join(part for part in (finding.article, basis) if part)
+    copy = f"drawn on a copy of {original}" if original else ""
+    lines = (
+        finding.explanation or word(finding.type).replace("_", " "),
+        law,
+        " · ".join(part for part in (f"confidence {finding.confidence:.2f}", copy) if part),
         f"id {finding.id}",
-        f"drawn on a copy of {original}" if original else "",
-    ]
-    return " · ".join(part for part in parts if part)
+    )
+    return tuple(line for line in lines if line)
 
 
 def _signal(finding: Finding) -> str:
