@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.experimental import EventsExecutor
-from rclpy.node import Node
 
 from bconnect_enforce.core.records import (
     EvidenceFile,
@@ -109,36 +102,15 @@ def at() -> Callable[[str], int]:
     return local
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 10.0) -> Any:
-    """What the condition gives as soon as it is true. Fails the test when it never is."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"not so within {timeout} s: {inspect.getsource(condition).strip()}")
-
-
 class Graph:
-    """Nodes of one process, spun in a thread, and a probe that listens and speaks."""
+    """Nodes of the enforcement process, and a probe that listens and speaks under /demo."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, ros: Any, wait_for: Callable[..., Any], tmp_path: Path) -> None:
         self.tmp_path = tmp_path
-        self.context = Context()
-        rclpy.init(context=self.context)
-        self.executor = EventsExecutor(context=self.context)
-        self.nodes: list[Node] = []
-        self.probe = self.add(lambda **kw: Node("probe", namespace="/demo", **kw))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def add(self, factory: Callable[..., Any], **kw: Any) -> Any:
-        node = factory(context=self.context, **kw)
-        self.executor.add_node(node)
-        self.nodes.append(node)
-        return node
+        self.probe = ros.node("probe", "/demo")
+        self.add = ros.add
+        self.remove = ros.remove
+        self._wait_for = wait_for
 
     def ladder(self, yaml: str) -> Any:
         from bconnect_enforce.ladder_node import Ladder
@@ -164,11 +136,6 @@ class Graph:
         }
         return self.add(CitationNode, namespace="/demo", parameter_overrides=given | params)
 
-    def remove(self, node: Any) -> None:
-        self.executor.remove_node(node)
-        self.nodes.remove(node)
-        node.destroy_node()
-
     def listen(self, kind: Any, topic: str, qos: Any) -> list[Any]:
         """All messages of a topic under /demo, as they come."""
         found: list[Any] = []
@@ -178,40 +145,20 @@ class Graph:
     def publisher(self, kind: Any, topic: str, qos: Any, readers: int = 1) -> Any:
         """A publisher that its readers have found."""
         publisher = self.probe.create_publisher(kind, topic, qos)
-        wait_for(lambda: publisher.get_subscription_count() >= readers)
+        self._wait_for(lambda: publisher.get_subscription_count() >= readers)
         return publisher
 
     def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0) -> Any:
         client = self.probe.create_client(kind, name)
         try:
-            wait_for(client.service_is_ready)
+            self._wait_for(client.service_is_ready)
             future = client.call_async(request)
-            wait_for(future.done, timeout)
+            self._wait_for(future.done, timeout)
             return future.result()
         finally:
             self.probe.destroy_client(client)
 
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self.executor.shutdown()
-        for node in self.nodes:
-            node.destroy_node()
-        self.context.try_shutdown()
-
-    def _spin(self) -> None:
-        future = self.executor.create_future()
-        while not self._stop.is_set():
-            self.executor.spin_until_future_complete(future, timeout_sec=0.05)
-
 
 @pytest.fixture
-def graph(tmp_path: Path) -> Iterator[Graph]:
-    graph = Graph(tmp_path)
-    yield graph
-    graph.close()
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture() -> Callable[..., Any]:
-    return wait_for
+def graph(ros: Any, wait_for: Callable[..., Any], tmp_path: Path) -> Graph:
+    return Graph(ros, wait_for, tmp_path)

@@ -258,7 +258,7 @@ def test_memory_is_bounded(offence):
     ladder = Ladder(rules(remember=60 * SECOND, history=60 * SECOND, cooldown=10 * SECOND))
     start = offence().stamp
     peak = 0
-    for n in range(100_000):
+    for n in range(30_000):
         ladder.on_finding(offence(n, stamp=start + n * SECOND // 10))
         peak = max(peak, ladder.remembered)
     # 60 s at 10 findings a second, two decisions and one history entry each
