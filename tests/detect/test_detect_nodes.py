@@ -1,7 +1,6 @@
 """The nodes over real DDS, fed with made-up frames, detections and signals."""
 
 import threading
-import time
 from itertools import count
 from pathlib import Path
 
@@ -75,13 +74,14 @@ class Model:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.rest = threading.Event()
         self.threads: set[str] = set()
 
     def detect(self, image: np.ndarray) -> Detections:
         self.threads.add(threading.current_thread().name)
         if image[0, 0, 0] == 13:
             raise RuntimeError("cannot see this")
-        time.sleep(self.seconds)
+        self.rest.wait(self.seconds)
         box = np.array([[10, 20, 60, 50]], np.float32)
         return Detections(np.array([RoadUserKind.CAR], np.uint8), np.array([0.9], np.float32), box)
 
