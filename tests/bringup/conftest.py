@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 HERE = Path(__file__).parent
@@ -68,7 +70,7 @@ class Probes:
 
 
 @pytest.fixture
-def probes(tmp_path: Path) -> Probes:
+def probes(tmp_path: Path) -> Iterator[Probes]:
     site_file = tmp_path / "probe.yaml"
     site_file.write_text(SITE)
     notes = tmp_path / "notes"
@@ -80,7 +82,9 @@ def probes(tmp_path: Path) -> Probes:
         "PROBE_NOTES": str(notes),
         "PROBE_UTARA": "file:///nowhere.mp4",
     }
-    return Probes(tmp_path, site_file, tmp_path / "state", notes, env)
-
-
-Waiter = Callable[..., object]
+    made = Probes(tmp_path, site_file, tmp_path / "state", notes, env)
+    yield made
+    for process in psutil.process_iter():  # what a failed test left behind
+        with contextlib.suppress(psutil.Error):
+            if any(str(made.state) in word for word in process.cmdline()):
+                process.kill()

@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     with_site(made)
     with_state(made)
     made = command("review", _review, "an officer's decision on a citation")
+    with_state(made)
     made.add_argument("number", help="e.g. BC-demo-2026-000001")
     made.add_argument("decision", choices=("confirm", "reject", "withdraw"))
     made.add_argument("--reviewer", required=True, help="who decides")
@@ -213,7 +214,9 @@ def _citations(options: Any) -> int:
 
 
 def _review(options: Any) -> int:
-    from bconnect_bringup.ask import review
+    from bconnect_bringup.reviewing import decide
+    from bconnect_bringup.state import state_root
+    from bconnect_site.plan import StateLayout
 
     match = NUMBER.fullmatch(options.number)
     if match is None:
@@ -222,8 +225,9 @@ def _review(options: Any) -> int:
         )
     if options.decision != "confirm" and not options.reason.strip():
         raise ConfigError(f"--reason: is needed to {options.decision} a citation")
-    done, message = review(
-        match["site"], options.number, options.decision, options.reviewer, options.reason
+    layout = StateLayout.of(state_root(options.state), match["site"])
+    done, message = decide(
+        layout, options.number, options.decision, options.reviewer, options.reason
     )
     print(message, file=sys.stdout if done else sys.stderr)
     return OK if done else FAILED

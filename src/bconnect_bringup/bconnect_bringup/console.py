@@ -3,10 +3,13 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+REPEAT = 60.0  # s
+MOST_SHOWN = 200
 COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -79,12 +82,13 @@ class Console:
             name: LogFile(folder / f"{name}.log") for name in (*names, "bconnect") if folder
         }
         self._progress = ""
+        self._shown: dict[tuple[str, str], float] = {}
 
     def line(self, name: str, text: str) -> None:
         """A line that a process wrote."""
         if name in self._logs:
             self._logs[name].write(text)
-        if self._quiet and not re.search(r"\[(WARN|ERROR|FATAL)\]|Traceback|Error:", text):
+        if self._quiet and not self._worth_showing(name, text):
             return
         colour = self._colours.get(name, 37)
         prefix = f"{name:<{self._width}} |"
@@ -115,6 +119,19 @@ class Console:
         """Closes the log files."""
         for log in self._logs.values():
             log.close()
+
+    def _worth_showing(self, name: str, text: str) -> bool:
+        """Warnings and errors, the same one (numbers aside) once in REPEAT seconds."""
+        if not re.search(r"\[(WARN|ERROR|FATAL)\]|Traceback|Error:", text):
+            return False
+        now, key = time.monotonic(), (name, re.sub(r"[\d.]+", "#", plain(text)))
+        if now - self._shown.get(key, float("-inf")) < REPEAT:
+            return False
+        self._shown.pop(key, None)
+        self._shown[key] = now
+        if len(self._shown) > MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
+        return True
 
     def _put(self, text: str) -> None:
         if self._progress:

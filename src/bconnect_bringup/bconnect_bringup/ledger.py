@@ -52,12 +52,17 @@ def to_table(found: Summary, zone: ZoneInfo) -> str:
                 line.camera,
                 local(line.violation_stamp, zone),
                 line.status.name.lower(),
-                line.reason,
+                cut(line.reason),
             )
             for line in found.pending
         ]
         lines.append(table(("NUMBER", "VIOLATION", "CAMERA", "WHEN", "STATUS", "REASON"), rows))
     return "\n".join(lines)
+
+
+def cut(text: str, longest: int = 72) -> str:
+    """The text, or its beginning."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def local(stamp: int, zone: ZoneInfo) -> str:

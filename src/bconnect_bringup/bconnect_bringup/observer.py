@@ -49,7 +49,8 @@ class Observer:
         listen(names.VIOLATIONS, Violation, self._on_violation, qos.RECORD)
         listen(names.MEASURES, Measure, self._on_measure, qos.RECORD)
         listen(names.CITATIONS, Citation, self._on_citation, qos.RECORD)
-        listen(names.SPEAKER_STATE, SpeakerState, self._on_speaker, qos.STATE)
+        # Not STATE: with a depth of one, an end is overtaken by the next beginning.
+        listen(names.SPEAKER_STATE, SpeakerState, self._on_speaker, qos.RECORD)
 
     def _on_tracks(self, camera: str, msg: Any) -> None:
         self.tally.on_tracks(camera, msg.track_id)
@@ -79,5 +80,5 @@ class Observer:
     def _on_speaker(self, msg: Any) -> None:
         said = Said(msg.speaker, msg.phrase, msg.output)
         speaking = msg.state == SpeakerState.STATE_SPEAKING
-        if self.tally.on_speaker(msg.speaker, speaking, msg.announcement_id, said):
+        if self.tally.on_speaker(msg.speaker, speaking, msg.announcement_id, said, msg.spoken):
             self._tell(f"{msg.speaker} said {msg.phrase}: {msg.output}")

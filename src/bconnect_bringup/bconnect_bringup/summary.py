@@ -41,7 +41,7 @@ def _findings(tally: Tally) -> str:
 
 
 def _spoken(tally: Tally) -> str:
-    lines = [f"Announcements spoken: {tally.spoken.total}"]
+    lines = [f"Announcements spoken: {tally.announcements()}"]
     lines += [f"  {said.speaker}: {said.phrase} -> {near(said.output)}" for said in tally.spoken]
     return "\n".join(lines)
 

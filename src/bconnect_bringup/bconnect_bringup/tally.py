@@ -83,6 +83,7 @@ class Tally:
         self.referred: Recent[None] = Recent()  # violation ids that the ladder sent to the ledger
         self.cited: Recent[str] = Recent()  # violation id to number
         self.spoken: Recent[Said] = Recent()
+        self.said: dict[str, int] = {}  # speaker to announcements finished, as it counts them
         self.speaking: set[str] = set()  # speakers, as many as the site has
         self.changes = 0  # grows with everything but frames
 
@@ -121,13 +122,16 @@ class Tally:
         self.changes += new
         return new
 
-    def on_speaker(self, speaker: str, speaking: bool, announcement: str, said: Said) -> bool:
-        """A speaker's state; whether an announcement just ended."""
+    def on_speaker(
+        self, speaker: str, speaking: bool, announcement: str, said: Said, count: int
+    ) -> bool:
+        """A speaker's state and count; whether an announcement just ended."""
+        self.said[speaker] = count
         if speaking:
             self.speaking.add(speaker)
             return False
         self.speaking.discard(speaker)
-        new = bool(announcement) and self.spoken.put(announcement, said)
+        new = bool(announcement and said.output) and self.spoken.put(announcement, said)
         self.changes += new
         return new
 
@@ -145,9 +149,13 @@ class Tally:
             *(f"{speaker} is speaking" for speaker in sorted(self.speaking)),
         ]
 
+    def announcements(self) -> int:
+        """How many announcements were spoken to their end."""
+        return sum(self.said.values())
+
     def complete(self) -> bool:
         """Whether the whole path was walked: violation, announcement and citation."""
-        return bool(self.violations.total and self.spoken.total and self.cited.total)
+        return bool(self.violations.total and self.announcements() and self.cited.total)
 
     def line(self) -> str:
         """Progress in one line."""
@@ -157,5 +165,5 @@ class Tally:
         )
         return (
             f"{cameras} | findings {self.findings.total} | violations {self.violations.total} | "
-            f"announcements {self.spoken.total} | citations {self.cited.total}"
+            f"announcements {self.announcements()} | citations {self.cited.total}"
         )
