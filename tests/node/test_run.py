@@ -143,8 +143,8 @@ def test_messages_that_are_not_built(child: Any, tmp_path: Path) -> None:
     assert (out, err.splitlines()) == (
         "",
         [
-            "bconnect: bconnect_msgs: is not built or not on the path; run `make setup`, or build it"
-            " with colcon and source install/setup.bash"
+            "bconnect: bconnect_msgs: is not built or not on the path; run `make setup`, or build"
+            " it with colcon and source install/setup.bash"
         ],
     )
 

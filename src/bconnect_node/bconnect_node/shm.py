@@ -1,24 +1,30 @@
 """Shared memory of the middleware: what killed processes left behind, and what we hold."""
 
-import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER = Path("/dev/shm")
 _PREFIXES = ("fastdds_", "fastrtps_")  # Fast DDS 3 (Kilted) and 2 (Jazzy)
 _LOCK_ENDING = "_el"  # its owner holds an exclusive lock on this file as long as it lives
+SETTLED = 2.0  # s: a younger segment may be on the way from its making to its locking
 
 
 def remove_stale(folder: Path = FOLDER) -> int:
-    """Unlinks Fast DDS segments and ports whose owner is gone. Returns how many there were.
+    """Unlinks Fast DDS segments whose owner is gone. Returns how many there were.
 
     A segment is as large as the profile says (16 MB), and a killed process leaves it for
-    good. What a living process holds, or another user owns, is left alone.
+    good. What a living process holds, or another user owns, is left alone. Ports are small
+    and Fast DDS takes dead ones over itself; touching their locks would disturb others.
     """
+    marker = folder / f"bconnect_cleanup_{os.getuid()}"
+    try:
+        marker.touch()
+        latest = marker.stat().st_mtime - SETTLED
+    except OSError:
+        return 0
     locks = [lock for prefix in _PREFIXES for lock in folder.glob(f"{prefix}*{_LOCK_ENDING}")]
-    return sum(_remove(lock) for lock in sorted(locks))
+    return sum(_remove(lock, latest) for lock in sorted(locks) if not _is_port(lock.name))
 
 
 def own_segments() -> list[int]:
@@ -43,30 +49,23 @@ def free_bytes(folder: Path = FOLDER) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _remove(lock: Path) -> bool:
+def _remove(lock: Path, latest: float) -> bool:
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:  # gone meanwhile, or not ours
         return False
     try:
+        if os.fstat(handle).st_mtime > latest:
+            return False
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for path in _belongings(lock):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+        # The lock last, so that a half done job is done again.
+        for path in (lock.with_name(lock.name.removesuffix(_LOCK_ENDING)), lock):
+            path.unlink(missing_ok=True)
     except OSError:
         return False
     finally:
         os.close(handle)
     return True
-
-
-def _belongings(lock: Path) -> Iterator[Path]:
-    """The files of one segment or port; the lock last, so that a half done job is done again."""
-    base = lock.name.removesuffix(_LOCK_ENDING)
-    yield lock.with_name(base)
-    if _is_port(base):
-        yield lock.with_name(f"sem.{base}_mutex")
-    yield lock
 
 
 def _is_port(name: str) -> bool:
