@@ -1,8 +1,9 @@
-"""Clips for the camera tests, made on the spot; nothing committed."""
+"""Clips made on the spot, a free port, and a relay that breaks streams, for the camera tests."""
 
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import av
@@ -65,3 +66,41 @@ def free_port() -> int:
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return int(trial.getsockname()[1])
+
+
+class Relay:
+    """A TCP relay that lets ``limit`` bytes of the camera through, then cuts or falls silent."""
+
+    def __init__(self, port: int, limit: int, silent: bool) -> None:
+        self._target, self._limit, self._silent = port, limit, silent
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        self._open: list[socket.socket] = [self._server]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._server.accept()
+            camera = socket.create_connection(("127.0.0.1", self._target))
+            while not client.recv(1, socket.MSG_PEEK):  # the first connection is only a trial
+                client.close()
+                client, _ = self._server.accept()
+        except OSError:
+            return
+        self._open += [client, camera]
+        threading.Thread(target=self._pump, args=(client, camera, 1 << 60), daemon=True).start()
+        self._pump(camera, client, self._limit)
+
+    def _pump(self, origin: socket.socket, target: socket.socket, left: int) -> None:
+        try:
+            while left > 0 and (data := origin.recv(min(4096, left))):
+                target.sendall(data)
+                left -= len(data)
+            if left <= 0 and not self._silent:
+                target.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        for each in self._open:
+            each.close()

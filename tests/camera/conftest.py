@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,19 @@ def rtsp(gstreamer: None) -> Iterator[Callable[..., tuple[subprocess.Popen[str],
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[..., Any]]:
+    """``relay(port, limit, silent)``: a camera that breaks after so many bytes."""
+    from camera_clips import Relay
+
+    made: list[Relay] = []
+
+    def make(*args: Any, **kw: Any) -> Any:
+        made.append(Relay(*args, **kw))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

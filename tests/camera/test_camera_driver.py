@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,18 @@ def test_a_wrong_password_is_an_outage_that_says_so(
     assert "correct CAMERA_UTARA" in found[-1].detail
     spoken = capfd.readouterr()
     assert "wr0ng" not in repr(found) + spoken.out + spoken.err
+
+
+def test_sigterm_ends_a_driver_whose_camera_is_silent(
+    ros: Any, wait_for: Any, child: Any, rtsp: Any, relay: Any
+) -> None:
+    _, port = rtsp()
+    found = statuses(ros)
+    process = child(
+        "import sys\nfrom bconnect_camera.driver_node import main\nsys.exit(main())",
+        "--ros-args", "-r", f"__ns:={NS}", "-p", "camera:=utara",
+        "-p", f"source:=rtsp://127.0.0.1:{relay(port, 250_000, True).port}/live")
+    wait_for(lambda: found and "no new picture" in found[-1].detail, 30, 0.05)
+    process.send_signal(signal.SIGTERM)
+    process.wait(3.0)
+    assert process.returncode == 0

@@ -67,8 +67,12 @@ class CameraDriver(BconnectNode):
     def __init__(self, **kw: Any) -> None:
         super().__init__("camera", CameraParams, **kw)
         p: CameraParams = self.params
-        self._address = self._checked_source()
-        self._lens = calibration.load(p.calibration) if p.calibration else None
+        try:
+            self._address = self._checked_source()
+            self._lens = calibration.load(p.calibration) if p.calibration else None
+        except ConfigError:
+            self.destroy_node()
+            raise
         self._stop = threading.Event()
         self._ring = EncodedRing(p.ring_seconds)
         self._pace, self._look = Decimator(p.rate), Decimator(LOOK_RATE)
