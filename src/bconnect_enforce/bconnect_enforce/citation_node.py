@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dataclasses import field as field_of
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bconnect_msgs import msg as messages
 from bconnect_msgs.srv import ReviewCitation
@@ -18,6 +17,7 @@ from rclpy.task import Future
 from bconnect_enforce import convert
 from bconnect_enforce.adapters import evidence_store
 from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
+from bconnect_enforce.building import make_zone
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Decision, Refused
 from bconnect_enforce.core.records import Citation, Violation
@@ -73,14 +73,11 @@ class CitationNode(BconnectNode):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("citation", CitationParams, **kw)
+        zone = make_zone(self.params.timezone)
         try:
-            self._ledger = Ledger(self.params.database, ZoneInfo(self.params.timezone))
+            self._ledger = Ledger(self.params.database, zone)
         except LedgerError as error:
             raise ConfigError(str(error)) from error
-        except (KeyError, ValueError, OSError):
-            found = self.params.timezone
-            sentence = f'timezone: found "{found}", allowed: a name such as Asia/Makassar'
-            raise ConfigError(sentence) from None
         self.at_close(self._ledger.close)
         self._backlog: Backlog[Job] = Backlog()
         self._citations = self.create_publisher(messages.Citation, names.CITATIONS, RECORD)

@@ -6,31 +6,25 @@ import posixpath
 import threading
 from collections import deque
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bconnect_msgs import msg as messages
 from std_srvs.srv import SetBool
 
 from bconnect_enforce import convert
-from bconnect_enforce.adapters import soundcard, wav
-from bconnect_enforce.adapters.espeak import EspeakVoice, VoiceError
-from bconnect_enforce.core.mouth import Fallback, Mouth, MouthError
+from bconnect_enforce.building import make_mouth, make_quiet, make_studio, make_zone
+from bconnect_enforce.core.mouth import MouthError
 from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Announcement
-from bconnect_enforce.core.sound import Sound
-from bconnect_enforce.core.studio import Line, NoSound, Studio
-from bconnect_enforce.core.voice import Drop, Quiet, VoiceQueue
+from bconnect_enforce.core.studio import NoSound
+from bconnect_enforce.core.voice import Drop, VoiceQueue
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import EVENT, STATE
 from bconnect_node.run import run
 from bconnect_site import names
-from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SpeakerStateKind
-from bconnect_site.phrases import load_phrases
 
 
 @dataclass(frozen=True)
@@ -56,12 +50,16 @@ class Speaker(BconnectNode):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("speaker", SpeakerParams, **kw)
-        self._zone = _zone(self.params.timezone)
-        self._studio = _studio(self.params)
-        self._queue = VoiceQueue(frozenset(self._studio.lines), _quiet(self.params, self._zone))
-        self._mouth = self._open_mouth()
+        p, folder = self.params, Path(self.params.output_dir)
+        self._zone = make_zone(p.timezone)
+        self._studio = make_studio(p.phrases_file, p.voice, p.volume, folder / "cache")
+        quiet = make_quiet(p.quiet_from, p.quiet_to, self._zone)
+        self._queue = VoiceQueue(frozenset(self._studio.lines), quiet)
+        self._mouth = make_mouth(p.adapter, p.device, folder, self.now)
+        self.get_logger().info(f"{p.speaker} speaks by {self._mouth.output}")
         self._wake = threading.Condition()
         self._hush = threading.Event()
+        self._speaking = False
         self._spoken = self._dropped = 0
         self._last: Announcement | None = None
         self._where = self._mouth.output
@@ -77,7 +75,7 @@ class Speaker(BconnectNode):
             EVENT,
         )
         self.create_service(SetBool, "~/mute", self.on_mute)
-        self._publish(SpeakerStateKind.IDLE)
+        self._publish()
         self.worker("mouth", self._speak_all)
 
     def on_announcement(self, m: messages.Announcement) -> None:
@@ -95,7 +93,7 @@ class Speaker(BconnectNode):
         if request.data:
             self._hush.set()
         self._count(dropped)
-        self._publish(SpeakerStateKind.IDLE)
+        self._publish()
         response.success = True
         response.message = "muted" if request.data else "speaks again"
         return response
@@ -105,15 +103,6 @@ class Speaker(BconnectNode):
             self._wake.notify()
         self._hush.set()
         super().close()
-
-    def _open_mouth(self) -> Fallback:
-        folder = wav.SoundFile(Path(self.params.output_dir))
-        adapter = self.params.adapter
-        if adapter == "auto":
-            adapter = "alsa" if soundcard.devices() else "file"
-        first: Mouth = soundcard.SoundCard(self.params.device) if adapter == "alsa" else folder
-        self.get_logger().info(f"{self.params.speaker} speaks by {first.output}")
-        return Fallback(first, folder, self.now)
 
     def _speak_all(self, stop: threading.Event) -> None:
         for sentence in self._studio.prepare_all():
@@ -144,9 +133,10 @@ class Speaker(BconnectNode):
         else:
             self._spoken += 1
             self.get_logger().info(f"spoke {order.phrase}: {self._where}")
+        self._speaking = False
         if self._mouth.fault:
             self.health.error(self._mouth.fault)
-        self._publish(SpeakerStateKind.IDLE)
+        self._publish()
 
     def _began(self, order: Announcement) -> None:
         latency = (self.now() - order.stamp) / 1e6
@@ -154,7 +144,8 @@ class Speaker(BconnectNode):
         ordered = sorted(self._latencies)
         self.health.set("finding_to_sound_ms", round(latency, 1))
         self.health.set("finding_to_sound_p95_ms", round(ordered[int(0.95 * len(ordered))], 1))
-        self._publish(SpeakerStateKind.SPEAKING)
+        self._speaking = True
+        self._publish()
 
     def _count(self, dropped: list[tuple[Announcement, Drop]]) -> None:
         for order, why in dropped:
@@ -162,13 +153,15 @@ class Speaker(BconnectNode):
             self.health.drop(why.value)
             self.get_logger().info(f"not spoken: {order.phrase} ({why.value})")
         if dropped:
-            self._publish(SpeakerStateKind.IDLE)
+            self._publish()
 
-    def _publish(self, state: SpeakerStateKind) -> None:
-        """The state, or what overrules it at rest: mute, then fault."""
-        if state is SpeakerStateKind.IDLE and self._queue.muted:
+    def _publish(self) -> None:
+        state = SpeakerStateKind.IDLE
+        if self._speaking:
+            state = SpeakerStateKind.SPEAKING
+        elif self._queue.muted:
             state = SpeakerStateKind.MUTED
-        elif state is SpeakerStateKind.IDLE and self._mouth.fault:
+        elif self._mouth.fault:
             state = SpeakerStateKind.FAULT
         m = messages.SpeakerState(
             speaker=self.params.speaker,
@@ -182,63 +175,6 @@ class Speaker(BconnectNode):
         )
         m.header.stamp = convert.time(self.now())
         self.send(self._state, m)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        sentence = f'timezone: found "{name}", allowed: a name such as Asia/Makassar'
-        raise ConfigError(sentence) from None
-
-
-def _quiet(params: SpeakerParams, zone: ZoneInfo) -> Quiet | None:
-    if not params.quiet_from and not params.quiet_to:
-        return None
-    try:
-        start, end = (time.fromisoformat(text) for text in (params.quiet_from, params.quiet_to))
-    except ValueError:
-        found = f'"{params.quiet_from}" and "{params.quiet_to}"'
-        sentence = f'quiet_from, quiet_to: found {found}, allowed: times such as "22:00"'
-        raise ConfigError(sentence) from None
-    return Quiet(start, end, zone)
-
-
-def _studio(params: SpeakerParams) -> Studio:
-    phrases = load_phrases(params.phrases_file or None)
-    voice = EspeakVoice(params.voice)
-    try:
-        voice.say("satu")
-    except VoiceError as error:
-        raise ConfigError(str(error)) from error
-    cache = Path(params.output_dir) / "cache"
-
-    def say(text: str) -> Sound:
-        try:
-            return voice.say(text)
-        except VoiceError as error:
-            raise NoSound(str(error)) from error
-
-    def read(path: str) -> Sound:
-        try:
-            return wav.read(Path(path))
-        except wav.WavError as error:
-            raise NoSound(str(error)) from error
-
-    def load(key: str) -> Sound | None:
-        try:
-            return wav.read(cache / f"{key}.wav")
-        except wav.WavError:
-            return None
-
-    def save(key: str, sound: Sound) -> None:
-        try:
-            wav.write(cache / f"{key}.wav", sound)
-        except OSError:
-            return
-
-    lines = {name: Line(p.text, p.recording) for name, p in phrases.by_name.items()}
-    return Studio(lines, voice.name, params.volume, say, read, load, save)
 
 
 def main() -> int:
