@@ -141,12 +141,24 @@ class Mouth:
         self.error = ""
         self.played = 0
 
+    def check(self):
+        if self.error:
+            raise MouthError(self.error)
+
     def play(self, sound, name, began, stop):
         began()
         if self.error:
             raise MouthError(self.error)
         self.played += 1
         return self.output
+
+
+def test_fallback_notices_a_fault_without_speaking():
+    device = Mouth("alsa")
+    device.error = "unplugged"
+    mouth = Fallback(device, Mouth("folder"), lambda: 0)
+    mouth.check()
+    assert (mouth.fault, mouth.output, device.played) == ("unplugged", "folder", 0)
 
 
 def test_fallback_speaks_by_the_second_and_tries_the_first_again():
@@ -158,6 +170,7 @@ def test_fallback_speaks_by_the_second_and_tries_the_first_again():
     def play() -> str:
         return mouth.play(tone(), "x", lambda: began.append(1), threading.Event())
 
+    mouth.check()
     assert (play(), mouth.fault, mouth.output) == ("alsa", "", "alsa")
     device.error = "unplugged"
     assert (play(), mouth.fault, mouth.output) == ("folder", "unplugged", "folder")

@@ -235,8 +235,12 @@ def test_what_is_not_for_it_or_not_known_or_too_late_is_not_spoken(graph, spoken
 
 def test_a_broken_device_is_a_fault_and_the_phrase_is_kept(graph, spoken_to, wait_for, capfd):
     speaker, states, orders = spoken_to(adapter="alsa", device="hw:77,0")
+    # noticed at start, before the first word is due
+    wait_for(lambda: states[-1].state == SpeakerStateKind.FAULT)
+    assert states[-1].spoken == 0
     orders.publish(order(graph))
-    wait_for(lambda: states[-1].state == SpeakerStateKind.FAULT, 20.0)
+    wait_for(lambda: states[-1].spoken == 1, 20.0)
+    assert states[-1].state == SpeakerStateKind.FAULT
     assert states[-1].detail.startswith('sound device "hw:77,0" cannot be opened')
     assert "check the cable" in states[-1].detail
     assert states[-1].spoken == 1

@@ -179,6 +179,10 @@ def test_file_mouth_says_what_to_do(tmp_path):
     (tmp_path / "taken").write_text("a file, no folder")
     with pytest.raises(MouthError, match=r"cannot be written .* free or remount the disk"):
         play(wav.SoundFile(tmp_path / "taken" / "audio"), tone(0.1))
+    with pytest.raises(MouthError, match="cannot be written"):
+        wav.SoundFile(tmp_path / "taken" / "audio").check()
+    wav.SoundFile(tmp_path / "audio").check()
+    assert list((tmp_path / "audio").iterdir()) == []
 
 
 CARD = """
@@ -245,6 +249,8 @@ def heard_rate(data: np.ndarray, channels: int, sound: Sound) -> float:
 def test_a_missing_device_is_said(capfd):
     with pytest.raises(MouthError, match=r'sound device "hw:77,0" cannot be opened .* check the'):
         play(soundcard.SoundCard("hw:77,0"), tone(0.1))
+    with pytest.raises(MouthError, match="cannot be opened"):
+        soundcard.SoundCard("hw:77,0").check()
     capfd.readouterr()
 
 

@@ -107,6 +107,10 @@ class Speaker(BconnectNode):
     def _speak_all(self, stop: threading.Event) -> None:
         for sentence in self._studio.prepare_all():
             self.health.error(sentence)
+        self._mouth.check()
+        if self._mouth.fault:
+            self.health.error(self._mouth.fault)
+            self._publish()
         while not stop.is_set():
             with self._wake:
                 order, dropped = self._queue.take(self.now())

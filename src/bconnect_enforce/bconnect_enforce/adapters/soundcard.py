@@ -13,6 +13,7 @@ from bconnect_enforce.core.sound import Sound
 
 _BUFFER_MS = 40
 _PATIENCE = 3.0  # s beyond the sound's length before the device counts as hung
+_CHECK_RATE = 22050  # Hz
 _ALSA_NULL = "null"
 
 
@@ -45,6 +46,12 @@ class SoundCard:
     def output(self) -> str:
         return f"alsa:{self._device}"
 
+    def check(self) -> None:
+        try:
+            self._open(_CHECK_RATE).close()
+        except miniaudio.MiniaudioError as error:
+            raise self._closed(error) from error
+
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
     ) -> str:
@@ -56,11 +63,14 @@ class SoundCard:
                 device.start(samples)
                 self._wait(ended, stop, sound.duration)
         except miniaudio.MiniaudioError as error:
-            raise MouthError(
-                f'sound device "{self._device}" cannot be opened ({error}); '
-                "check the cable and `aplay -L`, or set another device"
-            ) from error
+            raise self._closed(error) from error
         return self.output
+
+    def _closed(self, error: Exception) -> MouthError:
+        return MouthError(
+            f'sound device "{self._device}" cannot be opened ({error}); '
+            "check the cable and `aplay -L`, or set another device"
+        )
 
     def _open(self, rate: int) -> miniaudio.PlaybackDevice:
         device_id = miniaudio.ffi.new("ma_device_id*")

@@ -79,6 +79,14 @@ class SoundFile:
     def output(self) -> str:
         return str(self._folder)
 
+    def check(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                file.write(bytes(4096))
+        except OSError as error:
+            raise self._unwritable(self._folder, error) from error
+
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
     ) -> str:
@@ -88,8 +96,11 @@ class SoundFile:
             write(path, sound)
             prune(self._folder, "*.wav", self._keep)
         except OSError as error:
-            raise MouthError(
-                f"{path}: cannot be written ({error.strerror or error}); free or remount the disk"
-            ) from error
+            raise self._unwritable(path, error) from error
         stop.wait(sound.duration)
         return str(path)
+
+    @staticmethod
+    def _unwritable(path: Path, error: OSError) -> MouthError:
+        what = error.strerror or error
+        return MouthError(f"{path}: cannot be written ({what}); free or remount the disk")

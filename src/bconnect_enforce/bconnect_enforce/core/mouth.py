@@ -21,6 +21,9 @@ class Mouth(Protocol):
     def output(self) -> str:
         """Device or folder, for people."""
 
+    def check(self) -> None:
+        """Raises MouthError where it could not speak now; makes no sound."""
+
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
     ) -> str:
@@ -47,6 +50,13 @@ class Fallback:
     @property
     def output(self) -> str:
         return self.second.output if self.fault else self.first.output
+
+    def check(self) -> None:
+        """Notices a fault before the first word is due; raises nothing."""
+        try:
+            self.first.check()
+        except MouthError as error:
+            self.fault, self._failed = str(error), self.now()
 
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
