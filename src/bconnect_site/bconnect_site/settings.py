@@ -61,9 +61,9 @@ class TrackerSettings(Strict):
 class EvidenceSettings(Strict):
     """What is kept of a finding."""
 
-    before: Seconds = Field(default=4.0, description="s of clip before the deciding image")
-    after: Seconds = Field(default=4.0, description="s of clip after it")
-    timeout: Seconds = Field(default=15.0, gt=0.0, description="s to wait for the camera's answer")
+    before: Seconds = Field(default=4.0, description="s of clip before the offence began")
+    after: Seconds = Field(default=4.0, description="s of clip after the deciding image")
+    timeout: Seconds = Field(default=25.0, gt=0.0, description="s to wait for the camera's answer")
     retention_days: int = Field(
         default=90, ge=1, le=3650, description="days until evidence without a case is erased"
     )

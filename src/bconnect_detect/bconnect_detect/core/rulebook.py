@@ -105,7 +105,7 @@ def _places(site: Site, camera: str, kinds: frozenset[ZoneKind], law: Law | None
     junctions = tuple(
         zone.region for zone in zones.values() if zone.kind == ZoneKind.JUNCTION and zone.region
     )
-    where = site.location
+    where = site.location_of(camera)
     return [
         Place(
             site=site.site,
