@@ -25,7 +25,9 @@ SITE, PLAZA, JALAN, SCENARIO = "demo", "plaza", "jalan", "demo_street"
 SOURCES = {PLAZA: "DEMO_PLAZA", JALAN: "DEMO_JALAN"}
 SETTLE = 3.0  # s without news after which nothing more is expected
 PATIENCE = 40.0  # s for what is in flight at the end
+LOADING = 120.0  # s for the detector to load its model, on a cold disk
 TICK = 0.1  # s
+REFUSAL = "a process refused to start"
 
 
 def demo(*, state: str | None, minutes: float, keep: bool, light: bool) -> int:
@@ -88,9 +90,10 @@ def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
     console.say(f"{site.title}: logs in {prepared.layout.log_dir}; Ctrl-C stops")
     with visit("bconnect_demo") as guest:
         observer = Observer(guest.node, site.site, site.cameras, console.say)
-        supervisor.start()
-        limit = float("inf") if keep else 60.0 * minutes
-        ending, refusal = _watch(supervisor, guest, observer.tally, console, stop, limit)
+        ending, refusal = _await_model(prepared, supervisor, guest, observer, stop)
+        if not ending:
+            limit = float("inf") if keep else 60.0 * minutes
+            ending, refusal = _watch(supervisor, guest, observer.tally, console, stop, limit)
         console.end_progress()
         supervisor.stop(ending)
     os.close(prepared.lock)
@@ -107,6 +110,31 @@ def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
         file=sys.stderr,
     )
     return 1
+
+
+def _await_model(
+    prepared: Prepared, supervisor: Supervisor, guest: Visit, observer: Observer, stop: Stop
+) -> tuple[str, str | None]:
+    """Starts all but the cameras, and those when the detector can see: files do not wait for it.
+
+    Why it ended before that, and a refusal if there was.
+    """
+    lenses = {
+        process
+        for process, nodes in prepared.plan.processes().items()
+        if all(node.executable == "camera" for node in nodes)
+    }
+    supervisor.start(but=lenses)
+    until = time.monotonic() + LOADING
+    while not observer.model and time.monotonic() < until:
+        guest.wait(lambda: bool(observer.model or stop.reason), TICK)
+        refusal = supervisor.step(0.0)
+        if refusal is not None:
+            return REFUSAL, refusal
+        if stop.reason:
+            return stop.reason, None
+    supervisor.start()
+    return "", None
 
 
 def _watch(
@@ -127,7 +155,7 @@ def _watch(
         refusal = supervisor.step(0.0)
         now = time.monotonic()
         if refusal is not None:
-            return "a process refused to start", refusal
+            return REFUSAL, refusal
         if stop.reason:
             return stop.reason, None
         if tally.changes != changes:

@@ -11,6 +11,7 @@ from bconnect_msgs.msg import (
     Finding,
     Measure,
     RoadUserArray,
+    SiteInfo,
     SpeakerState,
     Violation,
 )
@@ -29,6 +30,7 @@ class Observer:
         self, node: Node, site: str, cameras: Iterable[str], tell: Callable[[str], None]
     ) -> None:
         self.tally = Tally(cameras)
+        self.model = ""  # what detects, once it is loaded
         self._tell = tell
         self._subscriptions: list[Any] = []
 
@@ -45,12 +47,21 @@ class Observer:
                 partial(self._on_camera, camera),
                 qos.STATE,
             )
+        listen(names.SITE_INFO, SiteInfo, self._on_site_info, qos.STATE)
         listen(names.FINDINGS, Finding, self._on_finding, qos.EVENT)
         listen(names.VIOLATIONS, Violation, self._on_violation, qos.RECORD)
         listen(names.MEASURES, Measure, self._on_measure, qos.RECORD)
         listen(names.CITATIONS, Citation, self._on_citation, qos.RECORD)
         # Not STATE: with a depth of one, an end is overtaken by the next beginning.
         listen(names.SPEAKER_STATE, SpeakerState, self._on_speaker, qos.RECORD)
+
+    def _on_site_info(self, msg: Any) -> None:
+        if not self.model:
+            self._tell(
+                f"the detector is ready: {msg.model} by {msg.model_backend}, "
+                f"sha256 {msg.model_sha256[:12]}, licence {msg.model_licence}"
+            )
+        self.model = msg.model
 
     def _on_tracks(self, camera: str, msg: Any) -> None:
         self.tally.on_tracks(camera, msg.track_id)

@@ -1,11 +1,12 @@
 """Keeps a set of processes running: restarts with back-off, stops in order. One thread, no ROS."""
 
 import contextlib
+import math
 import os
 import selectors
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bconnect_bringup.backoff import Backoff
@@ -42,7 +43,7 @@ class _Watched:
     child: Child | None = None
     started: float = 0.0  # monotonic, s
     starts: int = 0
-    due: float = 0.0  # monotonic, s: when to start (again)
+    due: float = math.inf  # monotonic, s: when to start again
 
 
 class Supervisor:
@@ -67,10 +68,11 @@ class Supervisor:
         self._watched = [_Watched(job, Backoff(p.first, p.longest, p.healthy)) for job in jobs]
         self._hurry = False
 
-    def start(self) -> None:
-        """Starts every job once."""
+    def start(self, *, but: Collection[str] = ()) -> None:
+        """Starts every job that was not started yet, but those named."""
         for watched in self._watched:
-            self._start(watched)
+            if not watched.starts and watched.job.name not in but:
+                self._start(watched)
 
     def step(self, timeout: float = 0.2) -> str | None:
         """Waits up to `timeout` s for something to happen and deals with it.
