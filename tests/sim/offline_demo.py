@@ -98,8 +98,8 @@ def matches(finding: Finding, record: dict[str, Any]) -> bool:
 
 def _report(watch: Watch, folder: Path | None) -> int:
     for finding in watch.findings:
-        print(finding.type.name.lower(), finding.zone, [round(s, 1) for s in seconds_of(finding)],
-              finding.road_user.kind.name, finding.road_user.track_id, finding.explanation)  # fmt: skip
+        times = "-".join(f"{s:.1f}" for s in seconds_of(finding))
+        print(f"{times} s: {finding.type.name.lower()}: {finding.explanation}")
     if folder is None:
         return 0
     truth = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]

@@ -95,6 +95,8 @@ class PandaRenderer:
     def _hang_camera(self, scenario: Scenario) -> None:
         p, view = self._p, scenario.camera
         self._root = p.NodePath("street")
+        # as written, not by address in memory: equal scenes give equal pictures
+        self._root.setBin("unsorted", 0)
         lens = p.PerspectiveLens()
         lens.setAspectRatio(self._size[0] / self._size[1])
         lens.setFov(view.field_of_view)
@@ -242,5 +244,3 @@ class PandaRenderer:
             lit.setLightOff()
             lamps[aspect] = (lit, self._attach(self._root, head.dark[aspect]))
         return lamps
-
-

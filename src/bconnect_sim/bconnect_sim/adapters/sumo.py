@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 from bconnect_sim.core.demand import Departure, departures, dress
 from bconnect_sim.core.scenario import Actor, Scenario
@@ -73,6 +74,7 @@ class SumoTraffic:
 
     def _start(self) -> None:
         sumo = self._sumo
+        self._check_network()
         command = [
             "sumo", "-n", str(self._network), "--step-length", f"{self._step:.4f}",
             "--seed", str(self._seed), "--no-step-log", "--no-warnings", "--collision.action",
@@ -93,6 +95,24 @@ class SumoTraffic:
             sumo.vehicletype.setMaxSpeed(model, top)
             sumo.vehicletype.setMinGap(model, gap)
             sumo.vehicletype.setImperfection(model, 0.2)
+
+    def _check_network(self) -> None:
+        """libsumo ends the whole process over a file that is no network: look first."""
+        name = self._network.name
+        try:
+            root = ElementTree.parse(self._network).getroot()
+        except OSError as error:
+            raise SimError(f"SUMO refuses {name}: cannot be read: {error.strerror}") from None
+        except ElementTree.ParseError as error:
+            raise SimError(f"SUMO refuses {name}: is not XML: {error}") from None
+        edges = {edge.get("id") for edge in root.iter("edge")}
+        missing = {e for route in self._street.routes.values() for e in route} - edges
+        if root.tag != "net" or missing:
+            raise SimError(f"SUMO refuses {name}: it holds no edge {min(missing, default='')}")
+        if self._street.traffic_light not in {t.get("id") for t in root.iter("tlLogic")}:
+            raise SimError(
+                f"SUMO refuses {name}: it holds no traffic light {self._street.traffic_light}"
+            )
 
     def _lights(self, time: float) -> None:
         program = self._scenario.signal

@@ -48,7 +48,9 @@ def join(*meshes: Mesh) -> Mesh:
 
 def box(centre: Point, size: Point, colour: Colour) -> Mesh:
     """An axis-aligned box."""
-    corners, normals, triangles = [], [], []
+    corners: list[list[float]] = []
+    normals: list[list[float]] = []
+    triangles: list[tuple[int, int, int]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             u, v = (axis + 1) % 3, (axis + 2) % 3

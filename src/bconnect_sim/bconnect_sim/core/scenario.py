@@ -83,10 +83,10 @@ class Scenario:
 
     title: str
     street: str
-    duration: float = _number(1.0, 36000.0)
     camera: View
     signal: SignalProgram
     flows: tuple[Flow, ...]
+    duration: float = _number(1.0, 36000.0)
     picture: Picture = Picture()
     warm_up: float = _number(0.0, 600.0, default=30.0)  # s of traffic before the video
     actors: tuple[Actor, ...] = ()

@@ -214,5 +214,7 @@ def riders(vehicle: VehicleState) -> list[Mesh]:
         clothes = CLOTHES[(int(vehicle.paint * 997) + 3 * i) % len(CLOTHES)]
         helmet = HELMETS[(int(vehicle.paint * 313) + i) % len(HELMETS)]
         place = -0.12 - 0.42 * i
-        found.append(rider(clothes, helmet if i < vehicle.helmets else None, place, 0.76 + 0.06 * i))
+        found.append(
+            rider(clothes, helmet if i < vehicle.helmets else None, place, 0.76 + 0.06 * i)
+        )
     return found

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -75,7 +76,8 @@ def bake(archive: zipfile.ZipFile, folder: str, paint: tuple[str, ...], length: 
     base = f"scopia/{folder}/"
     v, vt, vn, faces = _corners(archive.read(f"{base}{folder}.obj").decode("latin-1"))
     materials = _materials(archive.read(f"{base}{folder}.mtl").decode("latin-1"))
-    texture_file = next((m[1] for m in materials.values() if m[1]), None)
+    pictures = Counter(materials[m][1] for m, _ in faces if m in materials and materials[m][1])
+    texture_file = pictures.most_common(1)[0][0] if pictures else None
     texture = np.full((TEXTURE, TEXTURE, 3), 255, np.uint8)
     if texture_file:
         raw = np.frombuffer(archive.read(base + texture_file), np.uint8)
@@ -89,7 +91,9 @@ def bake(archive: zipfile.ZipFile, folder: str, paint: tuple[str, ...], length: 
         if "glass" in material.lower() or "cristal" in material.lower():
             colour = np.array([0.10, 0.12, 0.15])
         painted = material in paint
-        textured = image_name is not None
+        textured = image_name is not None and image_name == texture_file
+        if image_name is not None and not textured:  # one texture is kept, others become grey
+            colour = np.full(3, 0.35)
         index = []
         for a, b, c in corner:
             key = (a, b if textured else 0, c, material)
@@ -137,10 +141,9 @@ def main() -> int:
             return 1
         baked = bake(archive, folder, paint, length)
         arrays |= {f"{name}.{key}": value for key, value in baked.items()}
-        print(name, baked["position"].shape[0], "corners", baked["triangle"].shape[0], "triangles",
-              (baked["position"].max(0) - baked["position"].min(0)) / 1000, baked["paint"].mean())
+        print(name, len(baked["position"]), "corners", len(baked["triangle"]), "triangles")
     target = Path(__file__).with_name("vehicles.npz")
-    np.savez_compressed(target, **arrays)
+    np.savez_compressed(target, **arrays)  # type: ignore[arg-type]
     print(target, target.stat().st_size, "bytes")
     return 0
 
