@@ -13,6 +13,7 @@ from std_srvs.srv import Trigger
 from bconnect_node import health
 from bconnect_node.base import alive
 from bconnect_node.qos import STREAM
+from bconnect_site.errors import ConfigError
 
 
 def test_a_callback_that_raises_is_survived_and_reported(
@@ -50,6 +51,18 @@ def test_a_worker_that_raises_is_started_again(
     assert not [t for t in threading.enumerate() if "stumble" in t.name]
     node.destroy_node()  # safe to repeat
     assert node not in alive
+
+
+def test_a_mistake_in_a_message_is_no_mistake_at_start(
+    ros: Any, nodes: Any, wait_for: Callable[..., Any]
+) -> None:
+    def stumble(*_: Any) -> None:
+        raise ConfigError("x.yaml: a: found 1")
+
+    node = ros.add(nodes.Plain)
+    node.guard(stumble)()
+    assert node.fatal is None
+    assert "x.yaml: a: found 1" in node.health.last_error
 
 
 def test_nothing_is_sent_or_raised_once_the_node_is_gone(ros: Any, nodes: Any) -> None:

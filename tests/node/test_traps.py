@@ -67,6 +67,24 @@ def test_1_the_stock_settings_lose_them_and_the_self_test_says_so(
     ), out + err
 
 
+def test_1_the_self_test_runs_once_for_all_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs: list[str | None] = []
+    outcome: list[str | None] = ["lost"]
+    monkeypatch.setattr(shm, "FOLDER", tmp_path)
+    monkeypatch.setattr(selftest, "deliver", lambda: runs.append("run") or outcome[0])
+    assert selftest.check() is None, "off in tests"
+    monkeypatch.delenv(selftest.SWITCH)
+    assert [selftest.check(), selftest.check(), len(runs)] == ["lost", "lost", 1]
+    monkeypatch.setattr(selftest, "FAILURE_HOLDS", 0.0)
+    outcome[0] = None
+    assert [selftest.check(), selftest.check(), len(runs)] == [None, None, 2]
+    monkeypatch.setenv(environment.PROFILE_VARIABLE, str(tmp_path / "another"))
+    (tmp_path / "another").write_text("<dds/>")
+    assert [selftest.check(), len(runs)] == [None, 3]
+
+
 def test_1_a_node_reports_a_profile_that_is_too_small(
     sample: Any, tmp_path: Path, wait_for: Any
 ) -> None:

@@ -15,6 +15,7 @@ from bconnect_node.health import Health
 from bconnect_site.errors import ConfigError
 
 JOIN_TIME = 1.2  # s all workers together get to stop
+START_TIME = 60.0  # s in which a worker may still find that the configuration is wrong
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # s before a failed worker starts again
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +51,7 @@ class BconnectNode(Node):
         self._destroyed = False
         self._workers: list[threading.Thread] = []
         self._at_close: list[Callable[[], None]] = []
+        self.left_behind: list[str] = []  # workers that did not stop in time
         self.fatal: ConfigError | None = None
         self.on_fatal: Callable[[], None] = lambda: None
         super().__init__(
@@ -90,8 +92,8 @@ class BconnectNode(Node):
     def worker(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
         """Runs target(stop) in a thread until it returns; it must return soon after stop is set.
 
-        A worker that raises is reported and started again, with growing pauses. ConfigError
-        ends the process as it would at start.
+        A worker that raises is reported and started again, with growing pauses. ConfigError in
+        its first minute ends the process as it would in the constructor; later it is survived.
         """
         thread = threading.Thread(
             target=self._work, args=(name, target), name=f"{self.get_name()}.{name}", daemon=True
@@ -99,6 +101,10 @@ class BconnectNode(Node):
         self._workers.append(thread)
         thread.start()
         return thread
+
+    def leave(self) -> None:
+        """Tells workers to stop, and runs no further callback; destroy_node() follows."""
+        self._closing.set()
 
     def at_close(self, release: Callable[[], None]) -> None:
         """Has release() called when the node is destroyed, after close(), last come first."""
@@ -118,10 +124,10 @@ class BconnectNode(Node):
 
         @functools.wraps(callback)
         def guarded(*args: Any, **kw: Any) -> Any:
+            if self._closing.is_set():  # what is queued still must not delay the end
+                return None
             try:
                 return callback(*args, **kw)
-            except ConfigError as error:
-                self.refuse(error)
             except Exception as error:
                 self._failed(getattr(callback, "__name__", "callback"), error)
 
@@ -173,14 +179,14 @@ class BconnectNode(Node):
         super().destroy_node()
 
     def _work(self, name: str, target: Callable[[threading.Event], None]) -> None:
-        pause = FIRST_PAUSE
+        pause, born = FIRST_PAUSE, time.monotonic()
         while not self._closing.is_set():
             started = time.monotonic()
             try:
                 return target(self._closing)
-            except ConfigError as error:
-                return self.refuse(error)
             except Exception as error:
+                if isinstance(error, ConfigError) and time.monotonic() - born < START_TIME:
+                    return self.refuse(error)
                 self._failed(f"worker {name}", error)
             if time.monotonic() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
@@ -204,6 +210,7 @@ class BconnectNode(Node):
                 thread.join(max(0.0, deadline - time.monotonic()))
         late = [thread.name for thread in self._workers if thread.is_alive()]
         self._workers.clear()
+        self.left_behind += late
         if late:
             self.get_logger().warning(f"still busy, left behind: {', '.join(late)}")
 

@@ -116,7 +116,7 @@ def check(
 
 def to_overrides(params_type: type, values: Mapping[str, Any], where: str) -> list[Parameter]:
     """Plain values as rclpy parameters of the fields' types. Raises ConfigError like check()."""
-    checked = check(params_type, values, where)
+    checked: Any = check(params_type, values, where)
     own = [Parameter(name, value=values[name]) for name in _ROS_OWN if name in values]
     return own + [
         Parameter(name, _ROS_TYPES[_kind(params_type, name)], getattr(checked, name))

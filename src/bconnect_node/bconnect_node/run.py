@@ -55,8 +55,12 @@ def run_nodes(factories: Sequence[Factory], argv: Sequence[str] | None = None) -
     except ConfigError as error:
         return refused(error)
     finally:
-        runner.close()
+        left_behind = runner.close()
         signals.restore()
+    if left_behind and signals.received:
+        # The interpreter's own end may crash under a thread that still runs in C++.
+        sys.stdout.flush()
+        os._exit(0)
     return 0
 
 
@@ -99,6 +103,9 @@ class Runner:
     def stop(self) -> None:
         """Ends spin(); from any thread."""
         self._stop.set()
+        for node in list(self._nodes):
+            if isinstance(node, base.BconnectNode):
+                node.leave()
         future = self._waiting
         if future is not None and not future.done():
             future.set_result(None)
@@ -124,16 +131,22 @@ class Runner:
             if getattr(node, "fatal", None) is not None:
                 raise node.fatal
 
-    def close(self) -> None:
-        """Executor, nodes, context, in this order: any other leaves shared memory behind."""
+    def close(self) -> list[str]:
+        """Executor, nodes, context, in this order: any other leaves shared memory behind.
+
+        Returns the workers that did not stop.
+        """
+        late: list[str] = []
         self._executor.shutdown()
         for node in reversed(self._nodes):
             node.destroy_node()
+            late += getattr(node, "left_behind", [])
         self._nodes.clear()
         context = rclpy.get_default_context()
         for node in [n for n in base.alive if n.context is context]:
             node.abandon()
         rclpy.try_shutdown()
+        return late
 
 
 class Signals:
@@ -148,6 +161,7 @@ class Signals:
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self._before: dict[int, Any] = {}
+        self.received = False
         if threading.current_thread() is not threading.main_thread():
             return
         self._read, self._write = socket.socketpair()
@@ -181,6 +195,7 @@ class Signals:
             told += 1
             if told > 1:
                 os._exit(128 + data[0])
+            self.received = True
             signal.setitimer(signal.ITIMER_REAL, LAST_RESORT)
             threading.Thread(target=_leave_late, name="last word", daemon=True).start()
             self._stop()
