@@ -525,17 +525,17 @@ def test_killed_citation_node_nothing_lost_nothing_doubled(graph, violation, mea
                 sent += 1
                 violations.publish(violation_of(violation(sent)))
                 measures.publish(convert.measure_to(measure(sent)))
-            wait_for(lambda n=enough: path.exists() and len(stored(path)) >= n, 30.0)
+            wait_for(lambda n=enough: path.exists() and len(stored(path)) >= n, 60.0)
         finally:
             process.kill()
             process.communicate()
     process = start_citation(graph.tmp_path)
     try:
-        wait_for(lambda: len(stored(path)) == sent, 40.0)
-        wait_for(lambda: read_summary(path).citations == {"pending_review": sent}, 40.0)
+        wait_for(lambda: len(stored(path)) == sent, 60.0)
+        wait_for(lambda: read_summary(path).citations == {"pending_review": sent}, 60.0)
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=20)
     assert process.returncode == 0, said
     assert sorted(stored(path)) == sorted(violation(n).id for n in range(1, sent + 1))
     numbers = [line.number for line in read_summary(path).pending]

@@ -6,7 +6,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -341,8 +340,9 @@ for n in range(int(sys.argv[3]), 10**6):
 """
 
 
-def kill_while_writing(path: Path, start: int, delay: float) -> list[tuple[str, int]]:
-    """Writes from `start` on in a process of its own, kills it; what it said was written."""
+def kill_while_writing(path: Path, start: int, lines: int) -> list[tuple[str, int]]:
+    """Writes from `start` on in a process of its own, kills it while it goes on writing after
+    so many lines; returns what it said was written."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path), str(Path(__file__).parent), str(start)],
         stdout=subprocess.PIPE,
@@ -350,12 +350,12 @@ def kill_while_writing(path: Path, start: int, delay: float) -> list[tuple[str, 
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
-    killer = threading.Timer(delay, process.kill)
-    killer.start()
-    told = [line.split() for line in process.stdout.read().splitlines() if " " in line]
-    killer.cancel()
+    told = [process.stdout.readline() for _ in range(lines)]
+    process.kill()
+    told += process.stdout.readlines()
     process.wait()
-    return [(parts[0], int(parts[1])) for parts in told if len(parts) == 2]
+    parts = [line.split() for line in told if line.endswith("\n")]
+    return [(kind, int(n)) for kind, n in parts]
 
 
 @pytest.mark.timeout(300)
@@ -364,7 +364,7 @@ def test_killed_in_the_middle_of_a_write_nothing_lost_nothing_doubled(path, viol
     told: set[tuple[str, int]] = set()
     start = 1
     for _ in range(24):
-        told.update(kill_while_writing(path, start, chance.uniform(0.0, 0.15)))
+        told.update(kill_while_writing(path, start, chance.randint(10, 40)))
         # the next one delivers the last ones again, as a reconnecting reader would
         start = max(1, max((n for _, n in told), default=1) - 3)
     ledger = Ledger(f"sqlite:///{path}", ZONE)
