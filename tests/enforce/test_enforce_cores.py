@@ -71,6 +71,18 @@ def test_backlog_wakes_its_worker():
     assert found == [7]
 
 
+def test_a_closed_backlog_keeps_nobody_waiting():
+    backlog: Backlog[int] = Backlog()
+    found: list[int | None] = []
+    worker = threading.Thread(target=lambda: found.append(backlog.head(60.0)))
+    worker.start()
+    backlog.close()
+    worker.join(5.0)
+    assert found == [None]
+    backlog.put(1)
+    assert backlog.head(60.0) == 1
+
+
 # --- studio and fallback -------------------------------------------------------------------
 
 

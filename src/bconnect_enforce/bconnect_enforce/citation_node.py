@@ -133,6 +133,10 @@ class CitationNode(BconnectNode):
             response.message = result
         return response
 
+    def close(self) -> None:
+        self._backlog.close()
+        super().close()
+
     def _is_ours(self, violation: Violation) -> bool:
         site = violation.offence.site
         if site == self.params.site:

@@ -20,6 +20,7 @@ class Backlog(Generic[T]):
         self._capacity = capacity
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
+        self._closed = False
 
     def put(self, item: T) -> bool:
         """False where the backlog is full."""
@@ -33,13 +34,19 @@ class Backlog(Generic[T]):
     def head(self, timeout: float) -> T | None:
         """The oldest item, waiting at most `timeout` s for one; it stays in the backlog."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._items), timeout)
+            self._changed.wait_for(lambda: bool(self._items) or self._closed, timeout)
             return self._items[0] if self._items else None
 
     def done(self) -> None:
         """Drops the head."""
         with self._changed:
             self._items.popleft()
+
+    def close(self) -> None:
+        """Nobody waits for a new item any more; what is there stays."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def __len__(self) -> int:
         return len(self._items)
