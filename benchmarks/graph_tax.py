@@ -89,16 +89,15 @@ def run_bare(options: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(options.threads)
     model = YOLO(str(weights.path), task="detect")
     shared: dict[str, Any] = {"conf": CONFIDENCE, "imgsz": SIZE, "device": "cpu", "verbose": False}
-    model.predict(__import__("numpy").zeros((360, 640, 3), "uint8"), **shared)
-    if options.arm == "bare_own":
-        from bconnect_detect.adapters.ultralytics_detector import _limit_threads
-
-        _limit_threads(model, weights, options.threads)
     stream = model.track(
         str(options.clip), stream=True, tracker="bytetrack.yaml", classes=CLASSES, **shared
     )
     began = cpu = 0.0
     for index, _ in enumerate(stream):
+        if index == 0 and options.arm == "bare_own":  # track() opens its session at the start
+            from bconnect_detect.adapters.ultralytics_detector import _limit_threads
+
+            _limit_threads(model, weights, options.threads)
         if index == WARM - 1:
             began, cpu = time.monotonic(), time.process_time()
         if index == WARM - 1 + options.frames:
