@@ -18,7 +18,7 @@ from bconnect_sim.files import find_scenario, load_scenario
 from bconnect_sim.make import MODELS, make_scenario
 
 EVERY = 2  # 5 pictures a second; the whole of the demo's video at 10: offline_demo.py
-SPANS = ((18.0, 27.0), (50.0, 63.0), (75.0, 85.0))  # s of video in which something is decided
+SPANS = ((18.0, 27.0), (48.0, 62.0), (75.0, 85.0))  # s of video in which something is decided
 
 
 def offline():  # type: ignore[no-untyped-def]

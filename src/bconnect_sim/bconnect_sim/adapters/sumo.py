@@ -25,7 +25,8 @@ DYNAMICS = {  # acceleration, deceleration [m/s2], top speed [m/s], gap when sta
 }
 STEPS = 2  # of SUMO per frame
 HELD_UP = 25.0  # s after its departure during which wait_past_line ignores a green light
-AWAY = 60.0  # m beyond the junction at which a wrong-way rider appears
+# A wrong-way actor appears AWAY metres beyond the junction and hurries to NEAR [m/s].
+AWAY, NEAR, HURRY = 60.0, 12.0, 9.0
 
 
 class SumoTraffic:
@@ -39,7 +40,7 @@ class SumoTraffic:
         self._network = folder / street.network
         self._step = 1.0 / scenario.picture.rate / STEPS
         self._people: dict[str, Departure] = {}
-        self._ghosts: dict[str, float] = {}  # wrong-way actors on the road -> x of their middle
+        self._ghosts: dict[str, tuple[float, float]] = {}  # wrong-way actors: x of middle, speed
         try:
             import libsumo
         except ImportError as error:
@@ -169,14 +170,17 @@ class SumoTraffic:
 
     def _wrong_way(self, actor: Actor, time: float) -> None:
         """Drives towards -x in the judged approach; not SUMO's to move, so placed by hand."""
-        begin = self._street.judged.junction[1] + AWAY
-        x = begin - (time - actor.at) * actor.speed
+        near = self._street.judged.junction[1] + NEAR
+        hurry = (AWAY - NEAR) / HURRY  # s until it is near and takes its own speed
+        past = time - actor.at
+        speed = HURRY if past < hurry else actor.speed
+        x = near + (hurry - past) * speed
         if time < actor.at or x < -AWAY * 2:
             self._ghosts.pop(actor.name, None)
             return
         if actor.name not in self._people:
             self._people[actor.name] = self._dressed(actor)
-        self._ghosts[actor.name] = x
+        self._ghosts[actor.name] = (x, speed)
 
     def _moment(self, time: float) -> Moment:
         vehicle = self._sumo.vehicle
@@ -190,8 +194,8 @@ class SumoTraffic:
         for actor in self._scenario.actors:
             if actor.name in self._ghosts:
                 y = lanes[min(actor.lane, len(lanes) - 1)]
-                x = self._ghosts[actor.name]
-                found.append(self._state(actor.name, x, y, 180.0, actor.speed, front=False))
+                x, speed = self._ghosts[actor.name]
+                found.append(self._state(actor.name, x, y, 180.0, speed, front=False))
         gone = self._people.keys() - {*present, *self._ghosts, *self._waiting(time)}
         for name in gone:
             del self._people[name]
