@@ -137,10 +137,13 @@ def measure(way: str, size: tuple[int, int], rate: float, count: int) -> Result:
     from bconnect_node import environment
 
     env = dict(os.environ)
-    env.pop(environment.PROFILE_VARIABLE, None)
+    profiles = (environment.PROFILE_VARIABLE, environment.OLD_PROFILE_VARIABLE)
+    for name in profiles:
+        env.pop(name, None)
     env |= {"ROS_LOG_DIR": "/tmp/bconnect_hop_cost"} | environment.middleware_env(env)
     if way == "stock":
-        del env[environment.PROFILE_VARIABLE]
+        for name in profiles:
+            env.pop(name, None)
     roles = ["both"] if way == "reference" else ["in", "out"]
     processes = [_start(role, size, rate, count, env) for role in roles]
     for process in processes:

@@ -44,7 +44,11 @@ def ros_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     except ImportError:  # a room without ROS is tested alone
         yield domain
     else:
-        for name in (environment.PROFILE_VARIABLE, environment.DISCOVERY_VARIABLE):
+        for name in (
+            environment.PROFILE_VARIABLE,
+            environment.OLD_PROFILE_VARIABLE,
+            environment.DISCOVERY_VARIABLE,
+        ):
             os.environ.pop(name, None)
         environment.apply()
         yield domain

@@ -1,5 +1,7 @@
 """The environment variables that make the middleware carry images, for whoever starts nodes."""
 
+import functools
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from bconnect_site.errors import ConfigError
 PROFILE = Path(__file__).with_name("fastdds.xml")
 HIGHEST_DOMAIN = 101  # above it the ports reach into the range the kernel hands out itself
 PROFILE_VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+OLD_PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"  # Fast DDS 2 (Jazzy) reads only this
 DISCOVERY_VARIABLE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 
 
@@ -22,7 +25,7 @@ def middleware_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     env = os.environ if env is None else env
     check_domain(env)
-    profile = env.get(PROFILE_VARIABLE) or str(PROFILE)
+    profile = env.get(PROFILE_VARIABLE) or env.get(OLD_PROFILE_VARIABLE) or str(PROFILE)
     if not Path(profile).is_file():
         raise ConfigError(
             f"environment: {PROFILE_VARIABLE}: there is no file {profile};"
@@ -30,6 +33,7 @@ def middleware_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
         )
     return {
         PROFILE_VARIABLE: profile,
+        **({OLD_PROFILE_VARIABLE: profile} if has_fast_dds_2() else {}),
         DISCOVERY_VARIABLE: _discovery(env.get(DISCOVERY_VARIABLE, "")),
         **({"ROS_LOCALHOST_ONLY": "0"} if env.get("ROS_LOCALHOST_ONLY") else {}),
         "RMW_IMPLEMENTATION": env.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp",
@@ -53,6 +57,23 @@ def check_domain(env: Mapping[str, str] | None = None) -> int:
             f"environment: ROS_DOMAIN_ID: found {text}; allowed: 0 to {HIGHEST_DOMAIN}"
         )
     return int(text)
+
+
+def library_folders() -> list[Path]:
+    """Where the libraries of this ROS 2 may be: what the linker is told, and around rclpy."""
+    named = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(":")
+    folders = [Path(p) for p in named if p] + [Path(p) / "lib" for p in prefixes if p]
+    rclpy = importlib.util.find_spec("rclpy")
+    if rclpy is not None and rclpy.origin:
+        folders += [folder / "lib" for folder in list(Path(rclpy.origin).parents)[:6]]
+    return folders
+
+
+@functools.cache
+def has_fast_dds_2() -> bool:
+    """Whether the Fast DDS here is of the second series, whose library has the older name."""
+    return any((folder / "libfastrtps.so").exists() for folder in library_folders())
 
 
 def _discovery(found: str) -> str:

@@ -1,11 +1,10 @@
 """DDS security (SROS2): whether this ROS 2 has it. The wheels of PyPI do not."""
 
-import importlib.util
 import mmap
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
+from bconnect_node.environment import library_folders
 from bconnect_site.errors import ConfigError
 
 _LIBRARY = "librmw_fastrtps_shared_cpp.so"
@@ -18,7 +17,7 @@ SENTENCE = (
 
 def has_dds_security() -> bool | None:
     """Whether SROS2 can be switched on here; None where that cannot be told."""
-    for folder in _library_folders():
+    for folder in library_folders():
         library = folder / _LIBRARY
         if library.is_file():
             with library.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as m:
@@ -31,14 +30,3 @@ def check_security(env: Mapping[str, str] | None = None) -> None:
     env = os.environ if env is None else env
     if env.get("ROS_SECURITY_ENABLE", "").lower() == "true" and has_dds_security() is False:
         raise ConfigError(f"environment: ROS_SECURITY_ENABLE: found true; {SENTENCE}")
-
-
-def _library_folders() -> list[Path]:
-    named = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(":")
-    folders = [Path(p) for p in named if p] + [Path(p) / "lib" for p in prefixes if p]
-    rclpy = importlib.util.find_spec("rclpy")
-    if rclpy is not None and rclpy.origin:
-        above = Path(rclpy.origin).parents
-        folders += [folder / "lib" for folder in above[:6]]
-    return folders

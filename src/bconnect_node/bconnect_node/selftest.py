@@ -23,8 +23,8 @@ from bconnect_node import environment, shm
 SIZE = (1920, 1080)  # px: the largest image expected between processes
 SWITCH = "BCONNECT_SELFTEST"
 PATIENCE = 12.0  # s for the other process to start and be found
-REPEAT = 0.2  # s between images once both have met
-TRIES = 10
+REPEAT = 0.1  # s between images once both have met
+TRIES, NEEDED = 10, 5  # images sent; the stock settings let one of many through
 FAILURE_HOLDS = 60.0  # s
 _FRAME_ID = "self_test"
 FASTDDS = "rmw_fastrtps_cpp"
@@ -62,7 +62,7 @@ def _read(record: Any) -> Any:
 
 
 def deliver(size: tuple[int, int] = SIZE) -> str | None:
-    """Publishes best-effort images of a size until one arrives. One sentence, or None."""
+    """Publishes best-effort images of a size until enough arrive. One sentence, or None."""
     topic = f"/bconnect/self_test/p{os.getpid()}"
     command = [sys.executable, "-m", "bconnect_node.selftest", topic, str(3 * size[0] * size[1])]
     other = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -114,7 +114,7 @@ def _publish(topic: str, size: tuple[int, int], other: "subprocess.Popen[bytes]"
 
 
 def _listen(topic: str, length: int) -> int:
-    """The other process: 0 once an image of this length came."""
+    """The other process: 0 once enough images of this length came."""
     import rclpy
     from rclpy.node import Node
     from sensor_msgs.msg import Image
@@ -129,12 +129,12 @@ def _listen(topic: str, length: int) -> int:
     node.create_subscription(Image, topic, lambda m: came.append(len(m.data)), qos.SENSOR)
     executor.add_node(node)
     deadline = time.monotonic() + PATIENCE
-    while not came and time.monotonic() < deadline:
+    while len(came) < NEEDED and time.monotonic() < deadline:
         executor.spin_once(timeout_sec=0.1)
     executor.shutdown()
     node.destroy_node()
     rclpy.try_shutdown()
-    return 0 if came and came[0] == length else 1
+    return 0 if came.count(length) >= NEEDED else 1
 
 
 def _sentence(size: tuple[int, int], met: bool) -> str:
@@ -145,8 +145,8 @@ def _sentence(size: tuple[int, int], met: bool) -> str:
             f" (multicast on it too) are the same for all, or that the machine is not overloaded"
         )
     return (
-        f"image self test: an image of {size[0]}x{size[1]} was sent {TRIES} times and never"
-        f" arrived in another process; {_advice()}"
+        f"image self test: of {TRIES} images of {size[0]}x{size[1]} fewer than {NEEDED} arrived in"
+        f" another process; {_advice()}"
     )
 
 
