@@ -13,6 +13,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from bconnect_node import base, environment, selftest, shm
 from bconnect_node.interfaces import check_messages
@@ -115,7 +116,7 @@ class Runner:
         failures = 0
         while rclpy.ok() and not self._stop.is_set():
             # spin() without a timeout hangs in some builds, at full load and deaf to signals.
-            self._waiting = self._executor.create_future()
+            self._waiting = Future()
             if self._stop.is_set():
                 break
             try:
