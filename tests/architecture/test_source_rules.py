@@ -41,15 +41,33 @@ def test_there_is_something_to_check() -> None:
 
 def test_nobody_asks_the_wall_clock() -> None:
     """Time comes from message stamps or the node clock."""
-    banned = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today",
-              "datetime.datetime.now", "datetime.datetime.utcnow", "date.today",
-              "datetime.date.today"}
+    banned = {
+        "time.time",
+        "time.time_ns",
+        "datetime.now",
+        "datetime.utcnow",
+        "datetime.today",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "date.today",
+        "datetime.date.today",
+    }
     assert offences(SOURCES, banned) == []
 
 
 def test_cores_neither_wait_nor_read_nor_print() -> None:
-    banned = {"open", "print", "time.monotonic", "time.monotonic_ns", "time.perf_counter",
-              "time.sleep", "input", "Path.cwd", "os.environ.get", "os.getenv"}
+    banned = {
+        "open",
+        "print",
+        "time.monotonic",
+        "time.monotonic_ns",
+        "time.perf_counter",
+        "time.sleep",
+        "input",
+        "Path.cwd",
+        "os.environ.get",
+        "os.getenv",
+    }
     assert offences(CORES, banned) == []
 
 
@@ -95,8 +113,7 @@ def test_colcon_crawls_below_the_root() -> None:
 
 def test_one_version_everywhere() -> None:
     versions = {
-        p.name: ElementTree.parse(p / "package.xml").getroot().findtext("version")
-        for p in PACKAGES
+        p.name: ElementTree.parse(p / "package.xml").getroot().findtext("version") for p in PACKAGES
     }
     assert len(set(versions.values())) == 1, versions
 

@@ -19,7 +19,7 @@ def picture(index: int, width: int = 320, height: int = 180) -> NDArray[np.uint8
     block = 32 * width // 320
     for bit in range(6):
         value = 255 if index >> bit & 1 else 0
-        image[:32 * height // 180, bit * block:(bit + 1) * block] = value
+        image[: 32 * height // 180, bit * block : (bit + 1) * block] = value
     return image
 
 
@@ -30,7 +30,9 @@ def index_of(image: NDArray[np.uint8]) -> int:
     return sum(
         1 << bit
         for bit in range(6)
-        if image[int(8 * y):int(24 * y), int((bit * 32 + 8) * x):int((bit * 32 + 24) * x)].mean()
+        if image[
+            int(8 * y) : int(24 * y), int((bit * 32 + 8) * x) : int((bit * 32 + 24) * x)
+        ].mean()
         > 127
     )
 

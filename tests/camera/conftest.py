@@ -49,7 +49,11 @@ def rtsp(gstreamer: None) -> Iterator[Callable[..., tuple[subprocess.Popen[str],
         arguments = [f"--{key}={value}" for key, value in options.items()]
         process = subprocess.Popen(
             [SYSTEM_PYTHON, str(HERE / "rtsp_server.py"), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={"HOME": "/tmp"})
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={"HOME": "/tmp"},
+        )
         started.append(process)
         assert process.stdout is not None
         port = process.stdout.readline().strip()

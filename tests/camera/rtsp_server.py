@@ -51,7 +51,8 @@ def main():
         f"( videotestsrc is-live=true pattern=smpte horizontal-speed=3 ! "
         f"video/x-raw,format=I420,width={width},height={height},framerate=25/1 ! "
         f"x264enc tune=zerolatency speed-preset=ultrafast bitrate=800 key-int-max=12 ! "
-        f"video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=1 )")
+        f"video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+    )
     if options.auth != "none":
         protect(server, factory, options.auth, options.user, options.password)
     server.get_mount_points().add_factory("/live", factory)

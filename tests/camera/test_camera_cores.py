@@ -104,8 +104,10 @@ def test_delivered_stamps_never_go_backwards(values: list[int]) -> None:
 # -- pacing --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fps", "rate", "expected"), [
-    (25, 10, 100), (10, 10, 100), (30, 10, 100), (5, 10, 50), (25, 0, 250), (29.97, 15, 150)])
+@pytest.mark.parametrize(
+    ("fps", "rate", "expected"),
+    [(25, 10, 100), (10, 10, 100), (30, 10, 100), (5, 10, 50), (25, 0, 250), (29.97, 15, 150)],
+)
 def test_decimator_keeps_the_rate(fps: float, rate: float, expected: int) -> None:
     decimator = Decimator(rate)
     taken = sum(decimator.wants(START + round(i * SECOND / fps)) for i in range(round(fps * 10)))
@@ -131,10 +133,17 @@ def test_pacer_waits_for_the_files_time_and_never_when_late() -> None:
 # -- redaction -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", [
-    "rtsp://admin:s3cret@10.0.0.1:554/a", "rtsp://admin:s3cret%21@10.0.0.1/a",
-    "rtsp://ad:s3cret@x@10.0.0.1/a?b=c", "rtsp://a:s3cret/x@10.0.0.1/a",
-    "http://10.0.0.1/v.cgi?user=me&password=s3cret&x=1", "http://10.0.0.1/?token=s3cret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:s3cret@10.0.0.1:554/a",
+        "rtsp://admin:s3cret%21@10.0.0.1/a",
+        "rtsp://ad:s3cret@x@10.0.0.1/a?b=c",
+        "rtsp://a:s3cret/x@10.0.0.1/a",
+        "http://10.0.0.1/v.cgi?user=me&password=s3cret&x=1",
+        "http://10.0.0.1/?token=s3cret",
+    ],
+)
 def test_no_password_survives(url: str) -> None:
     for text in (f"cannot open {url}: refused", f"'{url}'", url):
         assert "s3cret" not in redact(text)
@@ -150,7 +159,8 @@ def test_a_password_is_hidden_where_it_stands_alone() -> None:
 
 def test_redaction_leaves_everything_else() -> None:
     assert redact("rtsp://10.0.0.1:554/a: connection refused") == (
-        "rtsp://10.0.0.1:554/a: connection refused")
+        "rtsp://10.0.0.1:554/a: connection refused"
+    )
     assert host("rtsp://u:p@w/@[::1]:8554/x") == ("::1", 8554)
     assert host("rtsp://u:p@cam.example/x") == ("cam.example", None)
 
@@ -164,9 +174,15 @@ def test_any_source_gives_an_address_or_one_sentence(text: str) -> None:
         assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize(("url", "words"), [
-    ("", "found nothing"), ("sim://utara", "simulated"), ("gopher://x/y", "gopher://"),
-    ("v4l2:///dev/video0?colour=red", "size=1920x1080")])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "found nothing"),
+        ("sim://utara", "simulated"),
+        ("gopher://x/y", "gopher://"),
+        ("v4l2:///dev/video0?colour=red", "size=1920x1080"),
+    ],
+)
 def test_sources_that_can_never_work_are_refused(url: str, words: str) -> None:
     with pytest.raises(SourceError, match=words) as caught:
         parse(url)
@@ -236,14 +252,18 @@ def test_ring_drops_what_cannot_be_decoded() -> None:
 
 
 def job(
-    stills: tuple[float, ...] = (4.0, 5.0, 6.0), clip: tuple[float, float] = (3.0, 7.0),
-    directory: str = "2026/x.partial", name: str = "f1", received: float = 5.0,
+    stills: tuple[float, ...] = (4.0, 5.0, 6.0),
+    clip: tuple[float, float] = (3.0, 7.0),
+    directory: str = "2026/x.partial",
+    name: str = "f1",
+    received: float = 5.0,
 ) -> CaptureJob:
     def at(seconds: float) -> int:
         return START + round(seconds * SECOND)
 
-    return CaptureJob(name, tuple(map(at, stills)), at(clip[0]), at(clip[1]), directory,
-                      at(received))
+    return CaptureJob(
+        name, tuple(map(at, stills)), at(clip[0]), at(clip[1]), directory, at(received)
+    )
 
 
 def filled(count: int = 250) -> EncodedRing:
@@ -255,8 +275,11 @@ def filled(count: int = 250) -> EncodedRing:
 
 def test_stills_are_named_by_their_order() -> None:
     names = {n: [kind for _, kind, _ in job(stills=(1.0,) * n).named_stills()] for n in (1, 2, 3)}
-    before, scene, after = (EvidenceKind.CONTEXT_BEFORE, EvidenceKind.SCENE,
-                            EvidenceKind.CONTEXT_AFTER)
+    before, scene, after = (
+        EvidenceKind.CONTEXT_BEFORE,
+        EvidenceKind.SCENE,
+        EvidenceKind.CONTEXT_AFTER,
+    )
     assert names == {1: [scene], 2: [before, scene], 3: [before, scene, after]}
 
 
@@ -359,8 +382,10 @@ def test_health_sees_dark_blurred_covered_and_recovers_with_hysteresis() -> None
     cases = [
         (CameraState.DARK, lambda: street(rng, 0.1)),
         (CameraState.BLURRED, lambda: blur(street(rng), 17)),
-        (CameraState.OBSTRUCTED,
-         lambda: np.clip(rng.normal(120, 2, (180, 320)), 0, 255).astype(np.uint8)),
+        (
+            CameraState.OBSTRUCTED,
+            lambda: np.clip(rng.normal(120, 2, (180, 320)), 0, 255).astype(np.uint8),
+        ),
     ]
     for state, make in cases:
         short, at = watch(eye, (make() for _ in range(4)), at)
@@ -414,8 +439,9 @@ def test_the_verdict_tells_the_worst_first() -> None:
     down = Link(LinkState.DOWN, START, "connection refused", 4.2)
     verdict = judge(down, good, now, now, "rtsp://***@c/1")
     assert verdict.state == CameraState.STALE
-    assert verdict.detail == ("no connection to rtsp://***@c/1 since 08:00 UTC: connection "
-                              "refused, trying again in 4 s")
+    assert verdict.detail == (
+        "no connection to rtsp://***@c/1 since 08:00 UTC: connection refused, trying again in 4 s"
+    )
     ended = Link(LinkState.ENDED, START, "the file came to its end")
     assert judge(ended, good, now, now, "u").state == CameraState.ENDED
     assert judge(Link(LinkState.CONNECTING, START), None, None, now, "u").state == 0
@@ -477,8 +503,14 @@ class FakeTime:
 
 def run_feed(sources: list[FakeSource], limit: int) -> tuple[Feed, FakeTime, list[Packet]]:
     clock, seen, stock = FakeTime(limit), [], iter(sources)  # type: ignore[var-annotated]
-    feed = Feed(lambda: next(stock), seen.append, lambda picture: None, clock=clock.clock,  # type: ignore[arg-type,return-value]
-                wait=clock.wait, backoff=Backoff(jitter=0.0))
+    feed = Feed(
+        lambda: next(stock),
+        seen.append,
+        lambda picture: None,
+        clock=clock.clock,  # type: ignore[arg-type,return-value]
+        wait=clock.wait,
+        backoff=Backoff(jitter=0.0),
+    )
     feed.run()
     return feed, clock, seen
 
@@ -486,8 +518,12 @@ def run_feed(sources: list[FakeSource], limit: int) -> tuple[Feed, FakeTime, lis
 def test_a_feed_comes_back_by_itself_and_closes_everything() -> None:
     packet = next(packets(1))
     sources = [
-        FakeSource([], opens=False), FakeSource([], opens=False), FakeSource([packet]),
-        FakeSource([packet, SourceError("no data for 5 s")]), FakeSource([], opens=False)]
+        FakeSource([], opens=False),
+        FakeSource([], opens=False),
+        FakeSource([packet]),
+        FakeSource([packet, SourceError("no data for 5 s")]),
+        FakeSource([], opens=False),
+    ]
     feed, clock, seen = run_feed(sources, limit=5)
     assert len(seen) == 2
     assert clock.waits == [1.0, 2.0, 4.0, 8.0, 16.0]

@@ -33,8 +33,14 @@ class NoParams:
 
 
 def start(ros: Any, source: str, **options: Any) -> CameraDriver:
-    values = {"camera": "utara", "frame_id": "demo/utara_optical_frame", "source": source,
-              "width": 320, "height": 180, "rate": 10.0} | options
+    values = {
+        "camera": "utara",
+        "frame_id": "demo/utara_optical_frame",
+        "source": source,
+        "width": 320,
+        "height": 180,
+        "rate": 10.0,
+    } | options
     return ros.add(CameraDriver, namespace=NS, parameter_overrides=values)
 
 
@@ -65,7 +71,8 @@ def test_a_file_becomes_images_info_and_state(ros: Any, wait_for: Any, clip: Pat
     info = infos[-1]
     assert (info.width, info.height, info.k[0]) == (320, 180, 0.0)
     assert stamps.to_ns(info.header.stamp) in {frame.stamp for frame in frames} | {
-        stamps.to_ns(m.header.stamp) for m in images}
+        stamps.to_ns(m.header.stamp) for m in images
+    }
     wait_for(lambda: last_state(found) == CameraStatus.STATE_OK)
     wait_for(lambda: found[-1].frame_rate > 20, 20)
     assert found[-1].clock_source == "file"
@@ -94,8 +101,13 @@ def request(of: int, name: str = "f1", ahead: float = 1.0, folder: str = "x.part
     def at(seconds: float) -> Any:
         return stamps.to_msg(of + round(seconds * 1e9))
 
-    return CaptureRequest(id=name, stills=[at(-1.0), at(0.0), at(ahead)], clip_start=at(-1.5),
-                          clip_end=at(ahead), directory=folder)
+    return CaptureRequest(
+        id=name,
+        stills=[at(-1.0), at(0.0), at(ahead)],
+        clip_start=at(-1.5),
+        clip_end=at(ahead),
+        directory=folder,
+    )
 
 
 def test_evidence_is_cut_when_its_last_moment_has_passed(
@@ -165,9 +177,13 @@ def test_refusals_at_start_are_one_sentence(
     (tmp_path / "letter.mp4").write_text("dear sir\n" * 50)
     monkeypatch.delenv("CAMERA_NOWHERE", raising=False)
     cases = {
-        f"file://{tmp_path}/letter.mp4": "not a video", f"file://{tmp_path}/no.mp4": "no such file",
-        "sim://utara": "simulated", "gopher://x": "unknown scheme", "": "found nothing",
-        "${CAMERA_NOWHERE}": "CAMERA_NOWHERE is not set"}
+        f"file://{tmp_path}/letter.mp4": "not a video",
+        f"file://{tmp_path}/no.mp4": "no such file",
+        "sim://utara": "simulated",
+        "gopher://x": "unknown scheme",
+        "": "found nothing",
+        "${CAMERA_NOWHERE}": "CAMERA_NOWHERE is not set",
+    }
     for url, words in cases.items():
         with pytest.raises(ConfigError) as caught:
             start(ros, url)
@@ -181,7 +197,12 @@ def test_a_text_file_ends_the_process_with_2(child: Any, tmp_path: Path) -> None
     path.write_text("dear sir\n" * 50)
     process = child(
         "import sys\nfrom bconnect_camera.driver_node import main\nsys.exit(main())",
-        "--ros-args", "-p", f"source:=file://{path}", "-p", "camera:=utara")
+        "--ros-args",
+        "-p",
+        f"source:=file://{path}",
+        "-p",
+        "camera:=utara",
+    )
     out, err = process.communicate(timeout=40)
     assert process.returncode == 2, out + err
     assert err.strip().endswith("allowed is a video file FFmpeg can read")
@@ -238,8 +259,14 @@ def test_sigterm_ends_a_driver_whose_camera_is_silent(
     found = statuses(ros)
     process = child(
         "import sys\nfrom bconnect_camera.driver_node import main\nsys.exit(main())",
-        "--ros-args", "-r", f"__ns:={NS}", "-p", "camera:=utara",
-        "-p", f"source:=rtsp://127.0.0.1:{relay(port, 250_000, True).port}/live")
+        "--ros-args",
+        "-r",
+        f"__ns:={NS}",
+        "-p",
+        "camera:=utara",
+        "-p",
+        f"source:=rtsp://127.0.0.1:{relay(port, 250_000, True).port}/live",
+    )
     wait_for(lambda: found and "no new picture" in found[-1].detail, 30, 0.05)
     process.send_signal(signal.SIGTERM)
     process.wait(3.0)

@@ -31,8 +31,15 @@ class Clock:
 
 
 def source(url: str, **options: Any) -> PyavSource:
-    return PyavSource(parse(url), clock=Clock.now, steady=time.monotonic, wait=lambda s: False,
-                      hardware=False, account="CAMERA_UTARA", **options)
+    return PyavSource(
+        parse(url),
+        clock=Clock.now,
+        steady=time.monotonic,
+        wait=lambda s: False,
+        hardware=False,
+        account="CAMERA_UTARA",
+        **options,
+    )
 
 
 def pictures(items: Iterator[Any]) -> Iterator[Any]:
@@ -78,8 +85,11 @@ def test_a_wrong_password_says_401_and_whom_to_ask(rtsp: Any, auth: str) -> None
 
 def test_the_reason_of_a_failure_is_plain(rtsp: Any) -> None:
     _, port = rtsp()
-    cases = {f"rtsp://127.0.0.1:{port}/other": "404", "rtsp://cam.invalid/x": "DNS",
-             f"rtsp://127.0.0.1:{free_port()}/x": "connection refused"}
+    cases = {
+        f"rtsp://127.0.0.1:{port}/other": "404",
+        "rtsp://cam.invalid/x": "DNS",
+        f"rtsp://127.0.0.1:{free_port()}/x": "connection refused",
+    }
     for url, words in cases.items():
         with pytest.raises(SourceError, match=words):
             source(url).open()
@@ -119,8 +129,14 @@ def test_a_stream_that_falls_silent_is_lost_after_seconds(rtsp: Any, relay: Any)
 def attempts(url: str, count: int) -> Feed:
     """So many attempts without the waits between them."""
     left = itertools.count(count, -1)
-    feed = Feed(lambda: source(url), lambda packet: None, lambda picture: None, clock=Clock.now,
-                wait=lambda seconds: seconds > 0 and next(left) <= 1, backoff=Backoff(seed=1))
+    feed = Feed(
+        lambda: source(url),
+        lambda packet: None,
+        lambda picture: None,
+        clock=Clock.now,
+        wait=lambda seconds: seconds > 0 and next(left) <= 1,
+        backoff=Backoff(seed=1),
+    )
     feed.run()
     return feed
 

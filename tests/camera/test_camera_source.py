@@ -50,17 +50,30 @@ class Steady:
 
 def source(path: Path, time: Steady | None = None, **options: Any) -> PyavSource:
     time = time or Steady()
-    return PyavSource(parse(f"file://{path}"), clock=time.clock, steady=time.steady,
-                      wait=time.wait, hardware=False, **options)
+    return PyavSource(
+        parse(f"file://{path}"),
+        clock=time.clock,
+        steady=time.steady,
+        wait=time.wait,
+        hardware=False,
+        **options,
+    )
 
 
 def pictures(items: Iterator[Any]) -> Iterator[Any]:
     return (item for item in items if not isinstance(item, Packet))
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("a.mp4", {}), ("a.avi", {"codec": "mpeg4"}), ("reordered.avi", {}),
-    ("a.mkv", {"codec": "mjpeg"}), ("closed.mp4", {"bf": "0"})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {}),
+        ("a.avi", {"codec": "mpeg4"}),
+        ("reordered.avi", {}),
+        ("a.mkv", {"codec": "mjpeg"}),
+        ("closed.mp4", {"bf": "0"}),
+    ],
+)
 def test_every_picture_comes_once_in_order_at_its_time(
     tmp_path: Path, name: str, options: dict[str, str]
 ) -> None:
@@ -121,9 +134,17 @@ def bad_files(folder: Path) -> dict[str, str]:
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
         frame.rate = 8000
         out.mux(stream.encode(frame))
-    return {"text.mp4": "not a video", "notes.txt": "no video", "empty.mp4": "not a video",
-            "head.mp4": "not a video", "noise.avi": "not a video", "a_folder": "folder",
-            "zeroed.avi": "", "sound.wav": "no video", "missing.mp4": "no such file"}
+    return {
+        "text.mp4": "not a video",
+        "notes.txt": "no video",
+        "empty.mp4": "not a video",
+        "head.mp4": "not a video",
+        "noise.avi": "not a video",
+        "a_folder": "folder",
+        "zeroed.avi": "",
+        "sound.wav": "no video",
+        "missing.mp4": "no such file",
+    }
 
 
 def test_what_is_no_video_is_refused_with_one_sentence(tmp_path: Path) -> None:
@@ -196,13 +217,19 @@ print(seen, refused)
 def test_no_bytes_end_the_process(tmp_path: Path) -> None:
     """Truncated and altered files: sentences, never a crash (OpenCV aborts on some AVI)."""
     names = [
-        write_clip(tmp_path / "a.mp4", frames=15), write_clip(tmp_path / "b.avi", frames=15),
+        write_clip(tmp_path / "a.mp4", frames=15),
+        write_clip(tmp_path / "b.avi", frames=15),
         write_clip(tmp_path / "c.avi", frames=15, codec="mpeg4"),
         write_clip(tmp_path / "d.mkv", frames=15, codec="mjpeg"),
-        write_clip(tmp_path / "e.ts", frames=15)]
+        write_clip(tmp_path / "e.ts", frames=15),
+    ]
     turns = os.environ.get("BCONNECT_FUZZ", "40")
-    result = subprocess.run([sys.executable, "-c", FUZZ, turns, *map(str, names)],
-                            capture_output=True, text=True, timeout=110)
+    result = subprocess.run(
+        [sys.executable, "-c", FUZZ, turns, *map(str, names)],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     seen, refused = map(int, result.stdout.split())
     assert seen > 100
@@ -242,10 +269,17 @@ def job(folder: str = "case.partial") -> CaptureJob:
     return CaptureJob("f", (at(9.0), at(10.0), at(11.0)), at(8.0), at(12.0), folder, at(10.0))
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("a.mp4", {}), ("a.avi", {"codec": "mpeg4"}), ("a.mkv", {"codec": "mjpeg"}),
-    ("ffv1.mkv", {"codec": "ffv1"}), ("a.ts", {}),
-    ("hevc.mp4", {"codec": "libx265", "x265-params": "log-level=none"})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {}),
+        ("a.avi", {"codec": "mpeg4"}),
+        ("a.mkv", {"codec": "mjpeg"}),
+        ("ffv1.mkv", {"codec": "ffv1"}),
+        ("a.ts", {}),
+        ("hevc.mp4", {"codec": "libx265", "x265-params": "log-level=none"}),
+    ],
+)
 def test_evidence_is_cut_from_the_encoded_stream(
     tmp_path: Path, name: str, options: dict[str, str]
 ) -> None:
@@ -300,7 +334,8 @@ def test_a_full_disk_is_a_sentence_and_nothing_half(
 def test_packets_that_cannot_be_decoded_are_missing(tmp_path: Path, clip: Path) -> None:
     groups = [
         [Packet(p.info, p.stamp, p.pts, p.dts, p.keyframe, b"\0" * 50) for p in group]
-        for group in filled(clip).groups()]
+        for group in filled(clip).groups()
+    ]
     result = cut(job(), groups, str(tmp_path))
     assert [m for m in result.missing if "cannot be decoded" in m] == result.missing[:3]
 
@@ -336,8 +371,11 @@ class FakeCapture:
 
 def test_a_usb_camera_gives_its_own_jpeg_to_the_ring() -> None:
     ticks = itertools.count(START, SECOND // 25)
-    usb = OpencvV4l2Source(parse("v4l2:///dev/video0?size=64x48&rate=25"),
-                           clock=lambda: next(ticks), capture=FakeCapture)
+    usb = OpencvV4l2Source(
+        parse("v4l2:///dev/video0?size=64x48&rate=25"),
+        clock=lambda: next(ticks),
+        capture=FakeCapture,
+    )
     usb.open()
     items = []
     with pytest.raises(SourceError, match="no pictures any more"):
@@ -361,15 +399,20 @@ def test_a_missing_usb_camera_is_retried_not_refused() -> None:
 
 def test_calibration_files(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text("intrinsics: {width: 1920, height: 1080, fx: 1000, fy: 990, cx: 960, cy: 540,"
-                    " distortion: [0.1, 0, 0, 0, 0]}\n")
+    path.write_text(
+        "intrinsics: {width: 1920, height: 1080, fx: 1000, fy: 990, cx: 960, cy: 540,"
+        " distortion: [0.1, 0, 0, 0, 0]}\n"
+    )
     lens = calibration.load(str(path))
     assert lens is not None
     assert (lens.fx, lens.distortion[0]) == (1000.0, 0.1)
     path.write_text("survey: 2026-11-01\n")
     assert calibration.load(str(path)) is None
-    for text, words in (("intrinsics: {width: 1920}", "intrinsics.height: found None"),
-                        ("intrinsics: 7", "intrinsics: found 7"), ("a: [", "not YAML")):
+    for text, words in (
+        ("intrinsics: {width: 1920}", "intrinsics.height: found None"),
+        ("intrinsics: 7", "intrinsics: found 7"),
+        ("a: [", "not YAML"),
+    ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=words):
             calibration.load(str(path))

@@ -98,8 +98,9 @@ def make_sealer() -> Callable[..., Sealer]:
     return _sealer
 
 
-def _answer(sealer: Sealer, finding: Finding, kinds: tuple[EvidenceKind, ...] = tuple(NAMES)
-            ) -> Capture:
+def _answer(
+    sealer: Sealer, finding: Finding, kinds: tuple[EvidenceKind, ...] = tuple(NAMES)
+) -> Capture:
     """Writes what a camera would write into the partial folder and tells of it."""
     directory = sealer.directory(finding) + ".partial"
     folder = sealer.store.root / directory
@@ -123,8 +124,9 @@ def answer() -> Callable[..., Capture]:
 def make_case(answer: Callable[..., Capture]) -> Callable[..., Case]:
     """A closed case with its pictures on disk."""
 
-    def make(sealer: Sealer, finding: Finding, kinds: tuple[EvidenceKind, ...] = tuple(NAMES)
-             ) -> Case:
+    def make(
+        sealer: Sealer, finding: Finding, kinds: tuple[EvidenceKind, ...] = tuple(NAMES)
+    ) -> Case:
         directory = sealer.directory(finding) + ".partial"
         case = new_case(finding, directory, 20 * SECOND, 0, CaseSettings())
         return merge(case, answer(sealer, finding, kinds))

@@ -68,8 +68,11 @@ def test_no_label_hides_the_vehicle(make_finding: MakeFinding, top: float) -> No
     """A zone narrower than its label, the vehicle in it, at any height of the picture."""
     box = (0.8 * 640, top * 360, 0.9 * 640, (top + 0.12) * 360)
     finding = make_finding(trail=(), road_user=RoadUser(RoadUserKind.CAR, 7, 0.5, box))
-    zone = ZoneShape("muka_garasi", ((0.8, top), (0.9, top), (0.9, top + 0.12), (0.8, top + 0.12)),
-                     label="no parking · muka_garasi")
+    zone = ZoneShape(
+        "muka_garasi",
+        ((0.8, top), (0.9, top), (0.9, top + 0.12), (0.8, top + 0.12)),
+        label="no parking · muka_garasi",
+    )
     scene = np.full((720, 1280, 3), 110, np.uint8)
     image = drawing.draw(scene, sheet(finding, zone))
     strip = drawing.strip_height(720, 1280)
@@ -151,7 +154,7 @@ def test_without_real_fonts_the_stroke_font_writes(
 ) -> None:
     monkeypatch.setattr(drawing, "_FONT", None)
     image = drawing.draw(np.zeros((360, 640, 3), np.uint8), sheet(make_finding(), REGION))
-    strip = image[: drawing.strip_height(360, 640), : 320]
+    strip = image[: drawing.strip_height(360, 640), :320]
     assert (strip > 200).any()
     assert cv2.FONT_HERSHEY_SIMPLEX == 0
 

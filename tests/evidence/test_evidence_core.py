@@ -43,7 +43,9 @@ def test_a_short_offence_is_asked_for_from_before_it_began(make_finding: MakeFin
     settings = CaseSettings(before=4 * SECOND, after=6 * SECOND)
     request = plan_request(finding, DIRECTORY, RING, settings)
     assert request.stills == (
-        finding.started - 2 * SECOND, finding.stamp, finding.stamp + 3 * SECOND
+        finding.started - 2 * SECOND,
+        finding.stamp,
+        finding.stamp + 3 * SECOND,
     )
     assert request.clip_start == finding.started - 4 * SECOND
     assert request.clip_end == finding.stamp + 6 * SECOND
@@ -183,9 +185,19 @@ def test_a_site_or_camera_that_climbs_is_refused(make_finding: MakeFinding, key:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "../scene.jpg", f"{DIRECTORY}/../scene.jpg", f"{DIRECTORY}/a/b.jpg",
-             f"{DIRECTORY}/.case", f"{DIRECTORY}/", "elsewhere/scene.jpg", "case.json\0.jpg",
-             f"{DIRECTORY}/manifest.json", "case.json"],
+    "path",
+    [
+        "/etc/passwd",
+        "../scene.jpg",
+        f"{DIRECTORY}/../scene.jpg",
+        f"{DIRECTORY}/a/b.jpg",
+        f"{DIRECTORY}/.case",
+        f"{DIRECTORY}/",
+        "elsewhere/scene.jpg",
+        "case.json\0.jpg",
+        f"{DIRECTORY}/manifest.json",
+        "case.json",
+    ],
 )
 def test_a_file_outside_the_folder_is_not_taken(make_finding: MakeFinding, path: str) -> None:
     case = new_case(make_finding(), DIRECTORY, RING, 0, CaseSettings())

@@ -89,8 +89,12 @@ class Camera:
         path = self._store / msg.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        return Evidence(kind=kind, stamp=msg.header.stamp, path=f"{msg.directory}/{name}",
-                        sha256=hashlib.sha256(data).hexdigest())
+        return Evidence(
+            kind=kind,
+            stamp=msg.header.stamp,
+            path=f"{msg.directory}/{name}",
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
 
 
 class Room:
@@ -100,7 +104,8 @@ class Room:
         self._ros, self._wait_for, self.tmp = ros, wait_for, tmp
         self.store = tmp / "evidence"
         self.violations: list[ViolationMsg] = ros.collect(
-            ViolationMsg, "/beruang_madu/violations", RECORD)
+            ViolationMsg, "/beruang_madu/violations", RECORD
+        )
         self.probe = ros.node("rule_checker", "/beruang_madu")
         self._findings = self.probe.create_publisher(FindingMsg, "findings", EVENT)
 
@@ -146,8 +151,12 @@ def test_a_finding_becomes_a_sealed_violation(
     assert convert.time_from_msg(message.header.stamp) == finding.stamp
     assert message.header.frame_id == "beruang_madu/simpang_utara_optical_frame"
     assert {f.kind for f in violation.files} == {
-        EvidenceKind.SCENE, EvidenceKind.CONTEXT_BEFORE, EvidenceKind.CONTEXT_AFTER,
-        EvidenceKind.CLIP, EvidenceKind.ANNOTATED, EvidenceKind.VEHICLE,
+        EvidenceKind.SCENE,
+        EvidenceKind.CONTEXT_BEFORE,
+        EvidenceKind.CONTEXT_AFTER,
+        EvidenceKind.CLIP,
+        EvidenceKind.ANNOTATED,
+        EvidenceKind.VEHICLE,
     }
     for file in violation.files:
         data = (room.store / file.path).read_bytes()
@@ -185,8 +194,7 @@ def test_a_camera_that_never_answers(
     (message,) = wait_for(lambda: room.violations)
     assert list(message.evidence) == []
     assert message.missing[0] == (
-        "context_before, scene, context_after, clip: "
-        "camera simpang_utara did not answer in time"
+        "context_before, scene, context_after, clip: camera simpang_utara did not answer in time"
     )
     assert verify.main([str(room.store)]) == verify.WHOLE
     # and answers after the seal: what was sealed stays as it is
@@ -206,8 +214,12 @@ def test_no_camera_at_all(room: Room, make_finding: MakeFinding, wait_for: WaitF
 
 
 def test_a_camera_that_comes_late_is_asked_then(
-    ros: Any, room: Room, make_finding: MakeFinding, wait_for: WaitFor,
-    make_jpeg: Callable[..., bytes], tmp_path: Path,
+    ros: Any,
+    room: Room,
+    make_finding: MakeFinding,
+    wait_for: WaitFor,
+    make_jpeg: Callable[..., bytes],
+    tmp_path: Path,
 ) -> None:
     node = room.start(timeout=30.0)
     room.find(make_finding())

@@ -40,7 +40,11 @@ def test_a_finding_survives_the_trip(make_finding: MakeFinding) -> None:
 
 def test_the_bare_minimum_survives_too(make_finding: MakeFinding) -> None:
     finding = make_finding(
-        type=ViolationType.UNKNOWN, signal=None, measured=nan, trail=(), started=0,
+        type=ViolationType.UNKNOWN,
+        signal=None,
+        measured=nan,
+        trail=(),
+        started=0,
         road_user=RoadUser(RoadUserKind.UNKNOWN, 0, nan, (nan, nan, nan, inf)),
     )
     back = finding_from_dict(finding_to_dict(finding))
@@ -67,8 +71,14 @@ def test_a_whole_folder_passes(sealed: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(
     "name",
-    ["scene.jpg", "context_before.jpg", "context_after.jpg", "clip.mp4", "annotated.jpg",
-     "vehicle.jpg"],
+    [
+        "scene.jpg",
+        "context_before.jpg",
+        "context_after.jpg",
+        "clip.mp4",
+        "annotated.jpg",
+        "vehicle.jpg",
+    ],
 )
 def test_one_flipped_bit_is_named(
     sealed: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -104,7 +114,9 @@ def test_every_flipped_bit_of_the_manifest_is_named(sealed: Path) -> None:
     ],
 )
 def test_what_came_went_or_changed_is_named(
-    sealed: Path, change: Callable[[Path], object], expected: str,
+    sealed: Path,
+    change: Callable[[Path], object],
+    expected: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     change(sealed)

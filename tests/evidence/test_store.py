@@ -40,8 +40,14 @@ def test_a_case_is_sealed_with_everything(
     violation = sealer.seal(make_case(sealer, finding))
     assert violation.manifest == f"beruang_madu/2026-11-24/{finding.id}/manifest.json"
     kinds = [file.kind for file in violation.files]
-    assert kinds == [EvidenceKind.CONTEXT_BEFORE, EvidenceKind.SCENE, EvidenceKind.CONTEXT_AFTER,
-                     EvidenceKind.CLIP, EvidenceKind.ANNOTATED, EvidenceKind.VEHICLE]
+    assert kinds == [
+        EvidenceKind.CONTEXT_BEFORE,
+        EvidenceKind.SCENE,
+        EvidenceKind.CONTEXT_AFTER,
+        EvidenceKind.CLIP,
+        EvidenceKind.ANNOTATED,
+        EvidenceKind.VEHICLE,
+    ]
     assert violation.missing == ()
     for file in violation.files:
         path = sealer.store.root / file.path
@@ -50,7 +56,9 @@ def test_a_case_is_sealed_with_everything(
     body = json.loads((sealer.store.root / violation.manifest).read_bytes())
     assert body["format"] == "bconnect-evidence/1"
     assert (body["software"], body["site_sha256"], body["model"]) == (
-        "0.1.0", "ab" * 32, "yolo.onnx"
+        "0.1.0",
+        "ab" * 32,
+        "yolo.onnx",
     )
     assert {f["path"] for f in body["files"]} == {f.name for f in violation.files}
     assert list(sealer.store.root.rglob("*.partial")) == []
@@ -100,7 +108,8 @@ def test_a_file_changed_after_the_camera_is_no_evidence(
     (partial / "clip.mp4").unlink()
     violation = sealer.seal(case)
     assert {f.kind for f in violation.files} == {
-        EvidenceKind.CONTEXT_BEFORE, EvidenceKind.CONTEXT_AFTER
+        EvidenceKind.CONTEXT_BEFORE,
+        EvidenceKind.CONTEXT_AFTER,
     }
     assert "scene.jpg: changed after the camera wrote it" in violation.missing
     assert "clip.mp4: the camera named it, but it is not on disk" in violation.missing
@@ -134,7 +143,9 @@ def test_a_broken_scene_is_set_aside_and_said(
     violation = sealer.seal(case)
     assert any(s.startswith("scene.jpg: these 17 bytes are no whole") for s in violation.missing)
     assert {f.name for f in violation.files} == {
-        "context_before.jpg", "context_after.jpg", "clip.mp4"
+        "context_before.jpg",
+        "context_after.jpg",
+        "clip.mp4",
     }
 
 

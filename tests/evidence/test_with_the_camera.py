@@ -57,7 +57,9 @@ def a_street(path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_finding_on_a_playing_clip_is_sealed_with_its_pictures(
-    ros: Any, tmp_path: Path, wait_for: Callable[..., Any],
+    ros: Any,
+    tmp_path: Path,
+    wait_for: Callable[..., Any],
     make_finding: Callable[..., Finding],
 ) -> None:
     a_street(tmp_path / "street.mp4")
@@ -67,12 +69,22 @@ def test_a_finding_on_a_playing_clip_is_sealed_with_its_pictures(
     store.mkdir()
     status = ros.collect(CameraStatus, "/beruang_madu/simpang_utara/camera_status", STATE)
     violations = ros.collect(ViolationMsg, "/beruang_madu/violations", RECORD)
-    ros.add(EvidenceNode, namespace="/beruang_madu", parameter_overrides={
-        "site_file": str(frozen), "evidence_dir": str(store)})
-    camera = ros.add(CameraDriver, namespace="/beruang_madu/simpang_utara", parameter_overrides={
-        "camera": "simpang_utara", "frame_id": "beruang_madu/simpang_utara_optical_frame",
-        "source": f"file://{tmp_path / 'street.mp4'}", "evidence_dir": str(store),
-        "hardware": False})
+    ros.add(
+        EvidenceNode,
+        namespace="/beruang_madu",
+        parameter_overrides={"site_file": str(frozen), "evidence_dir": str(store)},
+    )
+    camera = ros.add(
+        CameraDriver,
+        namespace="/beruang_madu/simpang_utara",
+        parameter_overrides={
+            "camera": "simpang_utara",
+            "frame_id": "beruang_madu/simpang_utara_optical_frame",
+            "source": f"file://{tmp_path / 'street.mp4'}",
+            "evidence_dir": str(store),
+            "hardware": False,
+        },
+    )
     probe = ros.node("rule_checker", "/beruang_madu")
     findings = probe.create_publisher(FindingMsg, "findings", EVENT)
     wait_for(lambda: findings.get_subscription_count() == 1)
@@ -80,16 +92,21 @@ def test_a_finding_on_a_playing_clip_is_sealed_with_its_pictures(
     first = wait_for(lambda: camera._ring.span())[0]
     wait_for(lambda: camera._ring.span()[1] > first + 4 * SECOND)
     stamp = camera._ring.span()[1]
-    findings.publish(convert.finding_to_msg(make_finding(
-        zone="bahu", stamp=stamp, started=stamp - SECOND)))
+    findings.publish(
+        convert.finding_to_msg(make_finding(zone="bahu", stamp=stamp, started=stamp - SECOND))
+    )
     (message,) = wait_for(lambda: violations, 40.0)
 
     violation = convert.violation_from_msg(message)
     assert violation.missing == ()
     files = {file.kind: file for file in violation.files}
     assert set(files) == {
-        EvidenceKind.SCENE, EvidenceKind.CONTEXT_BEFORE, EvidenceKind.CONTEXT_AFTER,
-        EvidenceKind.CLIP, EvidenceKind.ANNOTATED, EvidenceKind.VEHICLE,
+        EvidenceKind.SCENE,
+        EvidenceKind.CONTEXT_BEFORE,
+        EvidenceKind.CONTEXT_AFTER,
+        EvidenceKind.CLIP,
+        EvidenceKind.ANNOTATED,
+        EvidenceKind.VEHICLE,
     }
     assert verify.main([str(store), "--sha256", violation.manifest_sha256]) == verify.WHOLE
     # stills at full size, and at the moments asked for: the block is where it was then

@@ -8,8 +8,9 @@ from enum import IntEnum
 from pathlib import Path
 
 import pytest
-from bconnect_site import kinds
 from rclpy.serialization import deserialize_message, serialize_message
+
+from bconnect_site import kinds
 
 MSGS = Path(__file__).parents[2] / "src" / "bconnect_msgs"
 MESSAGES = sorted(p.stem for p in (MSGS / "msg").glob("*.msg"))
@@ -19,9 +20,23 @@ SERVICES = sorted(p.stem for p in (MSGS / "srv").glob("*.srv"))
 PARTS = {"RoadUser", "PlateReading", "Evidence", "Zone"}
 
 DESIGNED = {
-    "RoadUser", "RoadUserArray", "SignalState", "CameraStatus", "Violation", "Finding",
-    "PlateReading", "Evidence", "Measure", "Announcement", "SpeakerState", "Citation", "TowJob",
-    "SiteInfo", "Zone", "CaptureRequest", "Capture",
+    "RoadUser",
+    "RoadUserArray",
+    "SignalState",
+    "CameraStatus",
+    "Violation",
+    "Finding",
+    "PlateReading",
+    "Evidence",
+    "Measure",
+    "Announcement",
+    "SpeakerState",
+    "Citation",
+    "TowJob",
+    "SiteInfo",
+    "Zone",
+    "CaptureRequest",
+    "Capture",
 }
 
 ENUMS: list[tuple[type[IntEnum], str, str]] = [
@@ -78,10 +93,13 @@ def test_zero_means_unknown(name: str) -> None:
         assert sorted(values.values()) == list(range(len(values))), f"{name}: gaps in {prefix}_"
 
 
-@pytest.mark.parametrize(("enum", "message", "prefix"), ENUMS, ids=lambda x: getattr(x, "__name__", x))
+@pytest.mark.parametrize(
+    ("enum", "message", "prefix"), ENUMS, ids=lambda x: getattr(x, "__name__", x)
+)
 def test_words_match_the_message(enum: type[IntEnum], message: str, prefix: str) -> None:
-    in_message = {n.removeprefix(prefix): v for n, v in constants(message).items()
-                  if n.startswith(prefix)}
+    in_message = {
+        n.removeprefix(prefix): v for n, v in constants(message).items() if n.startswith(prefix)
+    }
     assert {e.name: e.value for e in enum} == in_message
 
 
@@ -92,7 +110,9 @@ def test_every_enum_of_a_message_has_its_words() -> None:
             prefix = constant.split("_")[0] + "_"
             if (name, prefix) == ("TowJob", "STATUS_"):
                 continue  # the tow desk comes later; the message is there
-            assert (name, prefix) in covered, f"{name}.{constant} has no enum in bconnect_site.kinds"
+            assert (name, prefix) in covered, (
+                f"{name}.{constant} has no enum in bconnect_site.kinds"
+            )
 
 
 @pytest.mark.parametrize("name", MESSAGES)

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from bconnect_enforce.adapters.ledger import read_summary
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
 
 
 def manifests(state: Path) -> list[dict]:
-    return [json.loads(p.read_text()) for p in sorted(state.glob("evidence/demo/*/*/manifest.json"))]
+    return [
+        json.loads(p.read_text()) for p in sorted(state.glob("evidence/demo/*/*/manifest.json"))
+    ]
 
 
 def test_it_ends_by_itself_and_is_content(demo) -> None:
@@ -50,7 +53,7 @@ def test_real_detection_finds_the_simulated_violations(demo) -> None:
 
 
 def test_evidence_is_whole(demo) -> None:
-    done, state = demo
+    _, state = demo
     folders = [p.parent for p in state.glob("evidence/demo/*/*/manifest.json")]
     assert folders
     for folder in folders:

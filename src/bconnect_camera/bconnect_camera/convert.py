@@ -39,11 +39,16 @@ def job_from_msg(msg: CaptureRequest, received: int) -> CaptureJob:
 
 def capture_to_msg(job_id: str, cut: Cut, stamp: int, frame_id: str) -> Capture:
     evidence = [
-        Evidence(kind=f.kind, stamp=_time(f.stamp), path=f.path, sha256=f.sha256)
-        for f in cut.files
+        Evidence(kind=f.kind, stamp=_time(f.stamp), path=f.path, sha256=f.sha256) for f in cut.files
     ]
-    return Capture(header=_header(stamp, frame_id), id=job_id, evidence=evidence,
-                   image_width=cut.width, image_height=cut.height, missing=cut.missing)
+    return Capture(
+        header=_header(stamp, frame_id),
+        id=job_id,
+        evidence=evidence,
+        image_width=cut.width,
+        image_height=cut.height,
+        missing=cut.missing,
+    )
 
 
 def status_to_msg(
@@ -59,9 +64,16 @@ def status_to_msg(
     """``clock``: where stamps come from, and camera clock minus ours [s]."""
     source, offset = clock
     return CameraStatus(
-        header=_header(stamp, frame_id), camera=camera, state=int(verdict.state),
-        since=_time(verdict.since), detail=verdict.detail, frame_rate=rate,
-        reconnects=reconnects, clock_offset=offset, clock_source=source)
+        header=_header(stamp, frame_id),
+        camera=camera,
+        state=int(verdict.state),
+        since=_time(verdict.since),
+        detail=verdict.detail,
+        frame_rate=rate,
+        reconnects=reconnects,
+        clock_offset=offset,
+        clock_source=source,
+    )
 
 
 def camera_info_to_msg(

@@ -40,8 +40,12 @@ from .cutting import cut
 
 LOOK_RATE = 2.0  # Hz, how often the picture's health is judged
 STATUS_PERIOD = 0.5  # s between looks at the state; published on change and once a second
-LEVELS = {CameraState.OK: OK, CameraState.UNKNOWN: OK, CameraState.ENDED: OK,
-          CameraState.STALE: ERROR}
+LEVELS = {
+    CameraState.OK: OK,
+    CameraState.UNKNOWN: OK,
+    CameraState.ENDED: OK,
+    CameraState.STALE: ERROR,
+}
 DESK_PERIOD = 0.2  # s between looks at waiting captures
 
 
@@ -86,11 +90,15 @@ class CameraDriver(BconnectNode):
         self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, SENSOR)
         self._status = self.create_publisher(CameraStatus, names.CAMERA_STATUS, STATE)
         self._captures = self.create_publisher(Capture, names.CAPTURES, EVENT)
-        self.create_subscription(
-            CaptureRequest, names.CAPTURE_REQUESTS, self._on_request, EVENT)
+        self.create_subscription(CaptureRequest, names.CAPTURE_REQUESTS, self._on_request, EVENT)
         self._feed = Feed(
-            self._make_source, self._on_packet, self._on_picture, clock=self.now,
-            wait=self._wait, backoff=Backoff(seed=p.frame_id or p.camera))
+            self._make_source,
+            self._on_packet,
+            self._on_picture,
+            clock=self.now,
+            wait=self._wait,
+            backoff=Backoff(seed=p.frame_id or p.camera),
+        )
         self.create_timer(STATUS_PERIOD, self._show)
         self.worker("decode", self._decode)
         self.worker("cut", self._cut)
@@ -109,9 +117,14 @@ class CameraDriver(BconnectNode):
 
     def _make_source(self) -> Any:
         return sources.make(
-            self._address, clock=self.now, steady=time.monotonic, wait=self._wait,
-            loop=self.params.loop, hardware=self.params.hardware,
-            account=sources.account_of(self.params.source))
+            self._address,
+            clock=self.now,
+            steady=time.monotonic,
+            wait=self._wait,
+            loop=self.params.loop,
+            hardware=self.params.hardware,
+            account=sources.account_of(self.params.source),
+        )
 
     def _wait(self, seconds: float) -> bool:
         return self._stop.wait(seconds) if seconds > 0 else self._stop.is_set()
@@ -139,31 +152,48 @@ class CameraDriver(BconnectNode):
         if self._pace.wants(picture.stamp) and self._frames.wanted():
             image = picture.bgr(p.width, p.height)
             self._frames.publish(Frame(picture.stamp, p.frame_id, image))
-            self.send(self._info, convert.camera_info_to_msg(
-                self._lens, p.width, p.height, picture.stamp, p.frame_id))
+            self.send(
+                self._info,
+                convert.camera_info_to_msg(
+                    self._lens, p.width, p.height, picture.stamp, p.frame_id
+                ),
+            )
             self.health.tick("images")
 
     # -- state -----------------------------------------------------------------------------
 
     def _show(self) -> None:
         now = self.now()
-        verdict = judge(self._feed.link, self._eye.condition, self._last_picture, now,
-                        self._address.shown)
+        verdict = judge(
+            self._feed.link, self._eye.condition, self._last_picture, now, self._address.shown
+        )
         changed = self._shown is None or (verdict.state, verdict.detail) != (
-            self._shown.state, self._shown.detail)
+            self._shown.state,
+            self._shown.detail,
+        )
         if not changed and now - self._shown_at < 1_000_000_000:
             return
         self._shown, self._shown_at = verdict, now
         source = self._feed.source
         clock = (source.clock_source, source.clock_offset) if source else ("", math.nan)
-        self.send(self._status, convert.status_to_msg(
-            verdict, stamp=now, frame_id=self.params.frame_id, camera=self.params.camera,
-            rate=self._meter.rate(now), reconnects=self._feed.link.reconnects, clock=clock))
+        self.send(
+            self._status,
+            convert.status_to_msg(
+                verdict,
+                stamp=now,
+                frame_id=self.params.frame_id,
+                camera=self.params.camera,
+                rate=self._meter.rate(now),
+                reconnects=self._feed.link.reconnects,
+                clock=clock,
+            ),
+        )
         self._report(verdict, clock[1], source.broken if source else 0)
 
     def _report(self, verdict: Verdict, offset: float, broken: int) -> None:
-        self.health.state(LEVELS.get(verdict.state, WARN),
-                          verdict.detail or f"pictures of {self._address.shown}")
+        self.health.state(
+            LEVELS.get(verdict.state, WARN), verdict.detail or f"pictures of {self._address.shown}"
+        )
         self.health.set("source", self._feed.link.opened or self._address.shown)
         self.health.set("clock_offset", offset)
         self.health.set("broken_pictures", broken)
@@ -202,8 +232,9 @@ class CameraDriver(BconnectNode):
         self.health.tick("captures")
         for sentence in result.missing:
             self.health.error(f"capture {job.id}: {sentence}")
-        self.send(self._captures, convert.capture_to_msg(
-            job.id, result, self.now(), self.params.frame_id))
+        self.send(
+            self._captures, convert.capture_to_msg(job.id, result, self.now(), self.params.frame_id)
+        )
 
 
 def main() -> int:

@@ -24,8 +24,15 @@ def make(
     """A fresh source; see PyavSource for the arguments."""
     if address.scheme == "v4l2" and not knows_v4l2():
         return OpencvV4l2Source(address, clock=clock)
-    return PyavSource(address, clock=clock, steady=steady, wait=wait, loop=loop,
-                      hardware=hardware, account=account)
+    return PyavSource(
+        address,
+        clock=clock,
+        steady=steady,
+        wait=wait,
+        loop=loop,
+        hardware=hardware,
+        account=account,
+    )
 
 
 def check(address: Address) -> None:

@@ -61,8 +61,7 @@ class EvidenceNode(BconnectNode):
         self._sealer = make_sealer(loaded, Path(self.params.evidence_dir))
         self._check_store()
         rings = {n: round(c.ring_seconds * SECOND) for n, c in loaded.site.cameras.items()}
-        outlets = Outlets(
-            self._ask, self._publish, self._close, self._complain, self._store_failed)
+        outlets = Outlets(self._ask, self._publish, self._close, self._complain, self._store_failed)
         self._desk = Desk(self._site, rings, self._sealer, case_settings(loaded), outlets)
         self._inbox: queue.Queue[tuple[str, Any]] = queue.Queue(MOST_WAITING)
         self._closed: queue.Queue[Case] = queue.Queue(MOST_WAITING)
@@ -73,9 +72,11 @@ class EvidenceNode(BconnectNode):
             answers = names.camera_topic(camera, names.CAPTURES)
             self._requests[camera] = self.create_publisher(CaptureRequest, asks, EVENT)
             self.create_subscription(
-                Capture, answers, partial(self._hand_over, f"capture {camera}"), EVENT)
+                Capture, answers, partial(self._hand_over, f"capture {camera}"), EVENT
+            )
         self.create_subscription(
-            Finding, names.FINDINGS, partial(self._hand_over, "finding"), EVENT)
+            Finding, names.FINDINGS, partial(self._hand_over, "finding"), EVENT
+        )
         self.create_subscription(SiteInfo, names.SITE_INFO, self._on_site_info, STATE)
         self.worker("desk", self._run_desk)
         self.worker("sealer", self._run_sealer)

@@ -19,8 +19,10 @@ def load(path: str) -> Intrinsics | None:
     try:
         data: Any = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: found no readable file ({error.strerror}), "
-                          "allowed is a calibration file or none") from None
+        raise ConfigError(
+            f"{path}: found no readable file ({error.strerror}), "
+            "allowed is a calibration file or none"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(f"{path}: found something that is not YAML") from None
     found = data.get("intrinsics") if isinstance(data, dict) else None
@@ -30,11 +32,20 @@ def load(path: str) -> Intrinsics | None:
         raise ConfigError(f"{path}: intrinsics: found {found!r}, allowed are {', '.join(NEEDED)}")
     distortion = found.get("distortion", [])
     if not isinstance(distortion, list) or any(not isinstance(d, int | float) for d in distortion):
-        raise ConfigError(f"{path}: intrinsics.distortion: found {distortion!r}, allowed is a "
-                          "list of numbers")
+        raise ConfigError(
+            f"{path}: intrinsics.distortion: found {distortion!r}, allowed is a list of numbers"
+        )
     width, height, fx, fy, cx, cy = (_number(path, key, found.get(key)) for key in NEEDED)
-    return Intrinsics(width, height, fx, fy, cx, cy, str(found.get("model", "plumb_bob")),
-                      tuple(map(float, distortion)))
+    return Intrinsics(
+        width,
+        height,
+        fx,
+        fy,
+        cx,
+        cy,
+        str(found.get("model", "plumb_bob")),
+        tuple(map(float, distortion)),
+    )
 
 
 def _number(path: str, key: str, value: object) -> float:

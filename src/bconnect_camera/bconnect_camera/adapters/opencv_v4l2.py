@@ -32,8 +32,9 @@ class OpencvPicture:
         self._image, self.stamp = image, stamp
 
     def bgr(self, width: int, height: int) -> Pixels:
-        return np.asarray(cv2.resize(self._image, (width, height), interpolation=cv2.INTER_AREA),
-                          dtype=np.uint8)
+        return np.asarray(
+            cv2.resize(self._image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8
+        )
 
     def grey(self, width: int, height: int) -> Pixels:
         small = self.bgr(width, height)
@@ -64,8 +65,10 @@ class OpencvV4l2Source:
         capture = self._capture = self._capture_type(self._at.target, cv2.CAP_V4L2)
         if not capture.isOpened():
             self.close()
-            raise SourceError(f"{self._at.target} cannot be opened: is the camera plugged in, and "
-                              "may this user read it (group video)?")
+            raise SourceError(
+                f"{self._at.target} cannot be opened: is the camera plugged in, and "
+                "may this user read it (group video)?"
+            )
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         if size := self._at.settings.get("size"):
             width, height = map(int, size.split("x"))
@@ -89,8 +92,9 @@ class OpencvV4l2Source:
             failed = 0
             height, width = image.shape[:2]
             if info is None or (info.width, info.height) != (width, height):
-                info = StreamInfo(next(_sessions), "mjpeg", width, height, TICKS, b"",
-                                  "mjpeg in software")
+                info = StreamInfo(
+                    next(_sessions), "mjpeg", width, height, TICKS, b"", "mjpeg in software"
+                )
             stamp = self._forward(self._clock())
             ticks = stamp * TICKS.denominator // SECOND
             yield Packet(info, stamp, ticks, ticks, True, jpeg)

@@ -58,8 +58,9 @@ def clip(packets: Sequence[Packet]) -> tuple[str, bytes]:
                 raw.stream = stream
                 out.mux(raw)
     except (av.error.FFmpegError, ValueError, IndexError) as error:
-        raise CutError(f"the {info.codec} stream does not fit into {ending} "
-                       f"({type(error).__name__})") from None
+        raise CutError(
+            f"the {info.codec} stream does not fit into {ending} ({type(error).__name__})"
+        ) from None
     return ending, buffer.getvalue()
 
 

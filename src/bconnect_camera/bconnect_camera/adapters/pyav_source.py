@@ -85,8 +85,7 @@ class PyavSource:
         self._decoder = ""
         self._stream: Any = None
         self._info: StreamInfo | None = None
-        self._stamps: ArrivalStamps | FileStamps = (
-            ArrivalStamps() if address.live else FileStamps())
+        self._stamps: ArrivalStamps | FileStamps = ArrivalStamps() if address.live else FileStamps()
         self._forward, self._pacer = Forward(), Pacer()
         self._known: OrderedDict[int, int] = OrderedDict()  # pts -> stamp, for decoded frames
         self._unordered: list[int] | None = None  # AVI knows no pts: smallest comes first
@@ -121,14 +120,18 @@ class PyavSource:
     def _open(self) -> str:
         self._container, decoder = self._open_container()
         if self._container.format.name in NOT_VIDEO or not self._container.streams.video:
-            raise SourceError(f"{self._at.shown}: found no video in it, allowed is a video file "
-                              "or stream", refuse=not self.live)
+            raise SourceError(
+                f"{self._at.shown}: found no video in it, allowed is a video file or stream",
+                refuse=not self.live,
+            )
         self._stream = self._container.streams.video[0]
         context = self._stream.codec_context
         if context is None:
-            raise SourceError(f"{self._at.shown}: found a video in a coding this FFmpeg cannot "
-                              "read, allowed is H.264, H.265 or another known one",
-                              refuse=not self.live)
+            raise SourceError(
+                f"{self._at.shown}: found a video in a coding this FFmpeg cannot "
+                "read, allowed is H.264, H.265 or another known one",
+                refuse=not self.live,
+            )
         if not decoder:
             heavy = context.width * context.height > HEAVY
             context.thread_type = "AUTO" if heavy else "SLICE"
@@ -145,14 +148,20 @@ class PyavSource:
         timeout = (OPEN, READ) if self.live else None
         for device in _devices() if self._hardware else ():
             try:
-                container = av.open(self._at.target, format=form, options=options, timeout=timeout,
-                                    hwaccel=HWAccel(device, allow_software_fallback=True))
+                container = av.open(
+                    self._at.target,
+                    format=form,
+                    options=options,
+                    timeout=timeout,
+                    hwaccel=HWAccel(device, allow_software_fallback=True),
+                )
             except av.error.HTTPClientError:
                 raise  # trying again would only count as more wrong passwords
             except (av.error.FFmpegError, RuntimeError, NotImplementedError):
                 continue  # no driver: software says what is really wrong
-            on = bool(container.streams.video
-                      and container.streams.video[0].codec_context.is_hwaccel)
+            on = bool(
+                container.streams.video and container.streams.video[0].codec_context.is_hwaccel
+            )
             return container, device if on else ""
         return av.open(self._at.target, format=form, options=options, timeout=timeout), ""
 
@@ -222,14 +231,20 @@ class PyavSource:
             self._info = self._describe(raw)
         if self._info is None:
             return None
-        return Packet(self._info, stamp, pts + self._shift, dts + self._shift,
-                      bool(raw.is_keyframe), bytes(raw))
+        return Packet(
+            self._info,
+            stamp,
+            pts + self._shift,
+            dts + self._shift,
+            bool(raw.is_keyframe),
+            bytes(raw),
+        )
 
     def _stamp(self, pts: int, raw: Any) -> int:
         arrival = self._clock()
         base = self._stream.time_base
         if self.live and raw.has_sidedata("prft"):
-            camera, = struct.unpack_from("<q", bytes(raw.get_sidedata("prft")))
+            (camera,) = struct.unpack_from("<q", bytes(raw.get_sidedata("prft")))
             self._stamps.camera_time(camera * 1000, arrival)  # type: ignore[union-attr]
         stamp = self._stamps.stamp(pts * SECOND * base.numerator // base.denominator, arrival)
         self._known[pts] = stamp
@@ -278,7 +293,8 @@ class PyavSource:
         """False also after a camera was set to another size without ending its stream."""
         context = self._stream.codec_context
         return self._info is not None and (
-            (self._info.width, self._info.height) == (context.width, context.height))
+            (self._info.width, self._info.height) == (context.width, context.height)
+        )
 
     def _describe(self, raw: Any) -> StreamInfo:
         """What a cutter needs later; NUT keeps codec parameters exactly as they are."""
@@ -290,9 +306,16 @@ class PyavSource:
             first.pts = first.dts = 0
             first.time_base, first.stream, first.is_keyframe = raw.time_base, template, True
             out.mux(first)
-        return StreamInfo(next(_sessions), context.name, context.width, context.height,
-                          self._stream.time_base, context.extradata or b"", self._decoder,
-                          buffer.getvalue())
+        return StreamInfo(
+            next(_sessions),
+            context.name,
+            context.width,
+            context.height,
+            self._stream.time_base,
+            context.extradata or b"",
+            self._decoder,
+            buffer.getvalue(),
+        )
 
     # -- the end ---------------------------------------------------------------------------
 
@@ -311,26 +334,29 @@ class PyavSource:
             return SourceError(redact(sentence, self._at.target))
         shown = self._at.shown
         if isinstance(error, FileNotFoundError):
-            return SourceError(f"{shown}: found no such file, allowed is a video file",
-                               refuse=True)
+            return SourceError(f"{shown}: found no such file, allowed is a video file", refuse=True)
         if opening:
-            return SourceError(f"{shown}: {sentence}, allowed is a video file FFmpeg can read",
-                               refuse=True)
+            return SourceError(
+                f"{shown}: {sentence}, allowed is a video file FFmpeg can read", refuse=True
+            )
         return SourceError(f"{shown}: {sentence}")
 
 
 def probe(address: Address) -> None:
     """Refuses a file from which not one picture can be decoded. Raises SourceError."""
     if Path(address.target).is_dir():
-        raise SourceError(f"{address.shown}: found a folder, allowed is a video file",
-                          refuse=True)
-    source = PyavSource(address, clock=lambda: 0, steady=lambda: 0.0, wait=lambda _: False,
-                        hardware=False)
+        raise SourceError(f"{address.shown}: found a folder, allowed is a video file", refuse=True)
+    source = PyavSource(
+        address, clock=lambda: 0, steady=lambda: 0.0, wait=lambda _: False, hardware=False
+    )
     try:
         source.open()
         if not any(not isinstance(item, Packet) for item in source.read()):
-            raise SourceError(f"{address.shown}: found no picture that can be decoded (damaged?), "
-                              "allowed is a video file FFmpeg can read", refuse=True)
+            raise SourceError(
+                f"{address.shown}: found no picture that can be decoded (damaged?), "
+                "allowed is a video file FFmpeg can read",
+                refuse=True,
+            )
     except SourceError as error:
         raise SourceError(str(error), refuse=True) from None
     finally:
@@ -344,8 +370,12 @@ def knows_v4l2() -> bool:
 
 def _options(address: Address) -> dict[str, str]:
     if address.scheme in ("rtsp", "rtsps"):
-        return {"rtsp_transport": "tcp", "timeout": str(int(READ * 1e6)),
-                "fflags": "nobuffer", "analyzeduration": "2000000"}
+        return {
+            "rtsp_transport": "tcp",
+            "timeout": str(int(READ * 1e6)),
+            "fflags": "nobuffer",
+            "analyzeduration": "2000000",
+        }
     if address.scheme == "v4l2":
         names = {"size": "video_size", "rate": "framerate"}
         return {names[key]: value for key, value in address.settings.items() if value}

@@ -9,8 +9,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from .redact import redact
 from .types import SourceError
 
-NETWORK = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "tcp": 0, "srt": 0,
-           "udp": 0, "rtp": 0}
+NETWORK = {
+    "rtsp": 554,
+    "rtsps": 322,
+    "http": 80,
+    "https": 443,
+    "rtmp": 1935,
+    "tcp": 0,
+    "srt": 0,
+    "udp": 0,
+    "rtp": 0,
+}
 ALLOWED = "rtsp://, rtsps://, file://, v4l2:// or another URL that FFmpeg opens"
 
 
@@ -38,15 +47,19 @@ def parse(url: str) -> Address:
         raise SourceError(f"found nothing, allowed is {ALLOWED}", refuse=True)
     scheme = url.split("://", 1)[0].lower() if "://" in url else "file"
     if scheme == "sim":
-        raise SourceError(f"found {shown}, a simulated camera comes as a video file for now: "
-                          "allowed is file:// with the footage `make demo` renders", refuse=True)
+        raise SourceError(
+            f"found {shown}, a simulated camera comes as a video file for now: "
+            "allowed is file:// with the footage `make demo` renders",
+            refuse=True,
+        )
     if scheme == "file":
         return Address("file", _file_path(url), shown)
     if scheme == "v4l2":
         return _device(url, shown)
     if scheme not in NETWORK:
-        raise SourceError(f"found the unknown scheme {scheme}://, allowed is {ALLOWED}",
-                          refuse=True)
+        raise SourceError(
+            f"found the unknown scheme {scheme}://, allowed is {ALLOWED}", refuse=True
+        )
     return Address(scheme, url, shown)
 
 
@@ -62,8 +75,9 @@ def _device(url: str, shown: str) -> Address:
     settings = dict(parse_qsl(query, keep_blank_values=True))
     unknown = sorted(settings.keys() - {"size", "rate"})
     if unknown or not re.fullmatch(r"(\d+x\d+)?", settings.get("size", "")):
-        raise SourceError(f"found {shown}, allowed after the ? are size=1920x1080 and rate=25",
-                          refuse=True)
+        raise SourceError(
+            f"found {shown}, allowed after the ? are size=1920x1080 and rate=25", refuse=True
+        )
     path = unquote(path)
     device = path if path.startswith("/") else f"/dev/{path or 'video0'}"
     return Address("v4l2", device, shown, settings)

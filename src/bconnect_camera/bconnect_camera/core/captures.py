@@ -52,13 +52,17 @@ def refusal(job: CaptureJob) -> str | None:
     """Why a request cannot be served, as one sentence; None when it can."""
     path = PurePosixPath(job.directory)
     if not job.directory or path.is_absolute() or ".." in path.parts:
-        return (f"directory: found {job.directory!r}, allowed is a path below the evidence store "
-                "without '..'")
+        return (
+            f"directory: found {job.directory!r}, allowed is a path below the evidence store "
+            "without '..'"
+        )
     if len(job.stills) > MAX_STILLS:
         return f"stills: found {len(job.stills)}, allowed are at most {MAX_STILLS}"
     if job.clip_end - job.clip_start > MAX_CLIP:
-        return (f"clip: found {(job.clip_end - job.clip_start) / SECOND:.0f} s, allowed are at "
-                f"most {MAX_CLIP // SECOND} s")
+        return (
+            f"clip: found {(job.clip_end - job.clip_start) / SECOND:.0f} s, allowed are at "
+            f"most {MAX_CLIP // SECOND} s"
+        )
     if not job.stills and job.clip_end <= job.clip_start:
         return "request: found neither stills nor a clip, at least one is needed"
     return None

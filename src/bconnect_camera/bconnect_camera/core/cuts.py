@@ -59,8 +59,10 @@ def plan_cut(job: CaptureJob, groups: Sequence[Sequence[Packet]]) -> CutPlan:
     for name, kind, wanted in job.named_stills():
         cut = _still(name, kind, wanted, groups)
         if cut is None:
-            missing.append(f"{name}: no picture within {TOLERANCE / SECOND:.0f} s of the "
-                           f"moment is kept, {_kept(groups, wanted)}")
+            missing.append(
+                f"{name}: no picture within {TOLERANCE / SECOND:.0f} s of the "
+                f"moment is kept, {_kept(groups, wanted)}"
+            )
         else:
             stills.append(cut)
     clip, sentence = _clip(job, groups)

@@ -77,8 +77,12 @@ class Feed:
             return None
         if source.live:
             return SourceError("the camera ended the stream")
-        self.link = Link(LinkState.ENDED, self._clock(), "the file came to its end",
-                         reconnects=self.link.reconnects)
+        self.link = Link(
+            LinkState.ENDED,
+            self._clock(),
+            "the file came to its end",
+            reconnects=self.link.reconnects,
+        )
         return None
 
     def _read(self, source: Source, opened: str) -> None:
@@ -103,5 +107,6 @@ class Feed:
         if old.state is LinkState.UP and now - old.since > LASTED:
             self._backoff.reset()
         since = old.since if old.state is LinkState.DOWN else now
-        self.link = Link(LinkState.DOWN, since, reason,
-                         max(at_least, self._backoff.next()), old.reconnects)
+        self.link = Link(
+            LinkState.DOWN, since, reason, max(at_least, self._backoff.next()), old.reconnects
+        )

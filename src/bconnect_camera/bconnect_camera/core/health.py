@@ -90,8 +90,10 @@ class PictureHealth:
             return CameraState.OBSTRUCTED, f"covered or fogged: contrast {spread:.1f} of 255"
         ratio = sharpness(grey)
         if ratio < self._level(self._set.blurred, CameraState.BLURRED):
-            return CameraState.BLURRED, f"blurred: sharpness {ratio:.4f}, " \
-                                        f"needed is {self._set.blurred[1]:.4f}"
+            return (
+                CameraState.BLURRED,
+                f"blurred: sharpness {ratio:.4f}, needed is {self._set.blurred[1]:.4f}",
+            )
         return CameraState.OK, ""
 
     def _level(self, pair: tuple[float, float], state: CameraState) -> float:

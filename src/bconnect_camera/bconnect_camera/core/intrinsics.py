@@ -24,8 +24,16 @@ class Intrinsics:
         Pixel centres are at half-integers of the scale: cx moves with (cx + 0.5).
         """
         x, y = width / self.width, height / self.height
-        return Intrinsics(width, height, self.fx * x, self.fy * y, (self.cx + 0.5) * x - 0.5,
-                          (self.cy + 0.5) * y - 0.5, self.model, self.distortion)
+        return Intrinsics(
+            width,
+            height,
+            self.fx * x,
+            self.fy * y,
+            (self.cx + 0.5) * x - 0.5,
+            (self.cy + 0.5) * y - 0.5,
+            self.model,
+            self.distortion,
+        )
 
     def matrix(self) -> tuple[float, ...]:
         """K, row by row."""

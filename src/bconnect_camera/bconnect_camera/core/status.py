@@ -26,9 +26,7 @@ class Verdict:
     detail: str
 
 
-def judge(
-    link: Link, condition: Condition | None, last: int | None, now: int, url: str
-) -> Verdict:
+def judge(link: Link, condition: Condition | None, last: int | None, now: int, url: str) -> Verdict:
     """``last``: when the last picture was decoded [ns on the clock of ``now``]; ``url`` redacted.
 
     Worse news first: an ended file, no connection, no pictures, a picture not to be believed.
@@ -37,9 +35,11 @@ def judge(
         return Verdict(CameraState.ENDED, link.since, f"{url}: {link.reason}")
     if link.state is LinkState.DOWN:
         return Verdict(
-            CameraState.STALE, link.since,
+            CameraState.STALE,
+            link.since,
             f"no connection to {url} since {clock_time(link.since)}: {link.reason}, "
-            f"trying again in {max(1, round(link.retry_in))} s")
+            f"trying again in {max(1, round(link.retry_in))} s",
+        )
     if link.state is LinkState.CONNECTING:
         return Verdict(CameraState.UNKNOWN, link.since, f"connecting to {url}")
     seen = link.since if last is None else max(last, link.since)

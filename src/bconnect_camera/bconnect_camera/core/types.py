@@ -99,4 +99,3 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Releases everything; may be called twice."""
-
