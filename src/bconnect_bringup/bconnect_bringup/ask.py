@@ -10,6 +10,7 @@ from bconnect_msgs.srv import ReviewCitation
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from bconnect_bringup.health import LEVELS, NodeHealth
 from bconnect_node import environment, shm
@@ -42,7 +43,7 @@ class Visit:
             if left <= 0.0:
                 return False
             # spin() without a timeout hangs in the wheels.
-            future = self._executor.create_future()
+            future = Future()
             self._executor.spin_until_future_complete(future, timeout_sec=min(0.1, left))
         return True
 
