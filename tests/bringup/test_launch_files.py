@@ -234,6 +234,23 @@ def test_launch_runs_the_nodes_and_stops_them_on_sigint(
 
 
 @with_launch_ros
+def test_nodes_stop_with_a_launch_that_is_killed(
+    tmp_path: Path, probes: Any, wait_for: Waiter
+) -> None:
+    out = tmp_path / "out"
+    env = _launch_env(tmp_path, PROBE_NOTES=str(probes.notes), PROBE_UTARA="file:///nowhere.mp4")
+    env["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PYTHONPATH']}"
+    with out.open("w") as file:
+        process = subprocess.Popen(_launch_probes(probes), env=env, stdout=file, stderr=file)
+    try:
+        wait_for(lambda: out.read_text().count("probe is up") == 8, 60.0)
+    finally:
+        process.kill()
+        process.wait()
+    wait_for(lambda: len(probes.ended()) == 8, 10.0)
+
+
+@with_launch_ros
 def test_a_node_that_refuses_ends_launch(tmp_path: Path, probes: Any) -> None:
     env = _launch_env(tmp_path, PROBE_NOTES=str(probes.notes), PROBE_UTARA="file:///nowhere.mp4")
     env["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PYTHONPATH']}"

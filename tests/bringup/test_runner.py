@@ -10,11 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from bconnect_site.plan import Plan
 
 Waiter = Callable[..., Any]
 NODES = (
@@ -108,22 +111,27 @@ def test_up_status_second_up_and_ctrl_c(probes: Any, wait_for: Waiter) -> None:
     assert told.stdout.count("missing") == len(NODES)
 
 
-def test_one_node_missing_is_exit_code_one(probes: Any, wait_for: Waiter) -> None:
+def test_a_missing_node_is_exit_code_one_and_a_killed_one_comes_back(
+    probes: Any, wait_for: Waiter
+) -> None:
     out = probes.folder / "out"
     with started(probes.up(), probes.env, out) as runner:
         wait_for(lambda: out.read_text().count("probe is up") == len(NODES), 60.0)
+        plan_file = probes.state / "probe_site" / "plan.json"
+        made = Plan.from_json(plan_file.read_text())
+        ghost = replace(made.nodes[-1], name="ghost")
+        plan_file.write_text(replace(made, nodes=(*made.nodes, ghost)).to_json())
+        told = cli(probes, "status", str(probes.site_file), "--json")
+        states = {n["node"]: n["level"] for n in json.loads(told.stdout)["nodes"]}
+        assert told.returncode == 1
+        assert states.pop("/probe_site/ghost") == "missing"
+        assert states == dict.fromkeys(NODES, "ok")
+
         victim = next(
             child
             for child in psutil.Process(runner.pid).children()
             if "detector" in child.cmdline()
         )
-        victim.suspend()
-        told = cli(probes, "status", str(probes.site_file), "--json")
-        states = {n["node"]: n["level"] for n in json.loads(told.stdout)["nodes"]}
-        assert told.returncode == 1
-        assert states["/probe_site/detector"] == "missing"
-        assert states["/probe_site/tracker"] == "ok"
-        victim.resume()
         victim.kill()
         wait_for(lambda: "detector ended by itself (SIGKILL)" in out.read_text(), 15.0)
         wait_for(lambda: out.read_text().count("probe is up") == len(NODES) + 1, 30.0)

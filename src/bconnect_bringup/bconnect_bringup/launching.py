@@ -1,5 +1,6 @@
 """Turns a plan into launch_ros actions. The only file of this package that knows `launch`."""
 
+import shutil
 from typing import Any
 
 from launch.actions import LogInfo, SetEnvironmentVariable
@@ -14,6 +15,7 @@ from bconnect_node.environment import middleware_env
 from bconnect_site.errors import ConfigError
 
 RESTART_DELAY = 2.0  # s
+LEASH = "setpriv --pdeathsig TERM --"  # launch leaves its children behind when it is terminated
 
 
 def start_site(context: LaunchContext, site: Any, state: Any) -> list[LaunchDescriptionEntity]:
@@ -42,6 +44,7 @@ def _host(prepared: Prepared, process: str) -> Node:
         executable="host",
         exec_name=process,
         arguments=["--plan", str(prepared.layout.plan_file), "--process", process],
+        prefix=LEASH if shutil.which("setpriv") else None,
         additional_env=middleware_env(),
         output="screen",
         respawn=True,
