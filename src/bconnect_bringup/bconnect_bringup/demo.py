@@ -73,6 +73,9 @@ def changed(loaded: LoadedSite, without: set[str], *, keep: bool, light: bool) -
         if without & set(speaker.hears):
             hears = [camera for camera in speaker.hears if camera not in without]
             changes[f"speakers.{name}.hears"] = hears
+    for name, signal in loaded.site.signals.items():
+        if signal.camera in without:
+            changes[f"signals.{name}"] = None
     if keep:
         changes |= {f"cameras.{c}.loop": True for c in loaded.site.cameras if c not in without}
     if light:
