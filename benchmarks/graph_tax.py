@@ -34,6 +34,11 @@ CLASSES = [0, 1, 2, 3, 5, 7]  # road users of COCO
 WARM = 20  # frames before the clock starts
 CONFIDENCE, SIZE = 0.25, 640
 HEADING = "## Graph tax"
+NOTE = (
+    "On a machine shared with other work frames/s scatter (smallest to largest); CPU per frame is",
+    "the steadier number. `track()` as it comes lets ONNX Runtime's threads spin between frames;",
+    "the second row takes that difference away and leaves what the graph itself costs.",
+)
 
 
 def main() -> None:
@@ -270,7 +275,8 @@ def report(rounds: list[dict[str, dict[str, float]]], options: argparse.Namespac
         "",
         f"{date.today()}, {os.cpu_count()} cores ({_processor()}), no GPU; `{options.clip.name}`, "
         f"{options.frames} frames after {WARM}, YOLOv8n ONNX at {SIZE}, {options.threads} threads, "
-        f"adapter {options.adapter}, {options.rounds} interleaved rounds, medians "
+        f"adapter {options.adapter}, {options.rounds} interleaved rounds at a load average of "
+        f"{os.getloadavg()[1]:.0f}, medians "
         "(smallest to largest). `python benchmarks/graph_tax.py --write`.",
         "",
         "| arm | frames/s | ms CPU per frame |",
@@ -288,7 +294,7 @@ def report(rounds: list[dict[str, dict[str, float]]], options: argparse.Namespac
     lines += ["", "| graph over | frames/s | CPU per frame |", "|---|---|---|"]
     for over in ("bare", "bare_own"):
         lines.append(f"| {names[over]} | {ratio(over, 'fps')} | {ratio(over, 'cpu')} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *NOTE]) + "\n"
 
 
 def _processor() -> str:
