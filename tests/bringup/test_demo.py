@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+
 from bconnect_bringup.demo import changed
 from bconnect_bringup.prepare import load
 

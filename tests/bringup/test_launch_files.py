@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bconnect_site.find import resolve_site
@@ -221,11 +222,13 @@ def test_launch_runs_the_nodes_and_stops_them_on_sigint(
     env = _launch_env(tmp_path, PROBE_NOTES=str(probes.notes), PROBE_UTARA="file:///nowhere.mp4")
     env["PYTHONPATH"] = f"{Path(__file__).parent}{os.pathsep}{env['PYTHONPATH']}"
     with out.open("w") as file:
-        process = subprocess.Popen(_launch_probes(probes), env=env, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            _launch_probes(probes), env=env, stdout=file, stderr=file, start_new_session=True
+        )
     try:
         wait_for(lambda: out.read_text().count("probe is up") == 8, 60.0)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10.0) == 0, out.read_text()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
+        assert process.wait(5.0) == 0, out.read_text()
     finally:
         if process.poll() is None:
             process.kill()
@@ -244,10 +247,12 @@ def test_nodes_stop_with_a_launch_that_is_killed(
         process = subprocess.Popen(_launch_probes(probes), env=env, stdout=file, stderr=file)
     try:
         wait_for(lambda: out.read_text().count("probe is up") == 8, 60.0)
+        hosts = psutil.Process(process.pid).children()
+        assert len(hosts) == 4
     finally:
         process.kill()
         process.wait()
-    wait_for(lambda: len(probes.ended()) == 8, 10.0)
+    wait_for(lambda: not any(host.is_running() for host in hosts), 10.0)
 
 
 @with_launch_ros
