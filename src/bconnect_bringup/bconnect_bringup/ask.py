@@ -79,7 +79,7 @@ def from_diagnostics(message: Any) -> list[NodeHealth]:
 
 
 def listen(
-    enough: Callable[[dict[str, NodeHealth]], bool], *, first: float = 6.0, quiet: float = 2.5
+    enough: Callable[[dict[str, NodeHealth]], bool], *, first: float = 8.0, quiet: float = 4.0
 ) -> dict[str, NodeHealth]:
     """Node name to its last word, as soon as it is enough.
 
