@@ -22,6 +22,7 @@ from bconnect_site.errors import ConfigError
 
 REFUSED = 2  # exit code: the configuration is wrong, starting again does not help
 WAKE = 1.0  # s the executor spins at most before it looks around
+SECOND_SIGNAL = 0.5  # s after which another signal means: at once
 LAST_WORD = 1.6  # s after the signal: say that something hangs, and leave
 LAST_RESORT = 1.9  # s after the signal: the kernel ends the process
 MOST_FAILURES = 100  # exceptions out of the executor before the process gives up
@@ -183,7 +184,7 @@ class Signals:
         self._write.close()
 
     def _listen(self) -> None:
-        told = 0
+        first = 0.0
         while True:
             try:
                 data = self._read.recv(1)
@@ -193,10 +194,12 @@ class Signals:
                 return
             if data[0] not in self.NUMBERS:
                 continue
-            told += 1
-            if told > 1:
-                os._exit(128 + data[0])
-            self.received = True
+            if self.received:
+                # A dying parent with many threads sends its signal once for each of them.
+                if time.monotonic() - first > SECOND_SIGNAL:
+                    os._exit(128 + data[0])
+                continue
+            self.received, first = True, time.monotonic()
             signal.setitimer(signal.ITIMER_REAL, LAST_RESORT)
             threading.Thread(target=_leave_late, name="last word", daemon=True).start()
             self._stop()
