@@ -253,6 +253,8 @@ def test_nodes_stop_with_a_launch_that_is_killed(
         process.kill()
         process.wait()
     wait_for(lambda: not any(host.is_running() for host in hosts), 10.0)
+    written = Plan.from_json((probes.state / "probe_site" / "plan.json").read_text())
+    assert sorted(probes.ended()) == sorted(node.full_name for node in written.nodes)
 
 
 @with_launch_ros
