@@ -509,6 +509,24 @@ def test_a_database_that_another_process_holds_is_refused(tmp_path):
     assert "Traceback" not in said
 
 
+def test_the_ledger_node_ends_in_order_on_sigterm(graph, violation, measure, wait_for):
+    """Asked in the middle of its work it finishes the line, closes the database and leaves."""
+    violations = graph.probe.create_publisher(messages.Violation, "violations", RECORD)
+    process = start_citation(graph.tmp_path)
+    try:
+        wait_for(lambda: violations.get_subscription_count() > 0, 30.0)
+        for number in range(30):
+            violations.publish(violation_of(violation(number)))
+        process.terminate()
+        _, said = process.communicate(timeout=4.0)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    with sqlite3.connect(graph.tmp_path / "ledger.sqlite3") as ledger:
+        assert ledger.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 @pytest.mark.timeout(240)
 def test_killed_citation_node_nothing_lost_nothing_doubled(graph, violation, measure, wait_for):
     """Violations keep coming while the ledger's process is killed and started again."""
