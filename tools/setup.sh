@@ -74,13 +74,19 @@ fi
   die "$python is $("$python" -V | cut -d' ' -f2); needed: 3.10 or newer"
 
 # --- virtual environment with pinned wheels
-profile=$([ "$light" = 1 ] && echo light || echo full)
-if [ "$profile" = light ] && [ -f "$venv/.bconnect-profile" ]; then
-  profile=$(cat "$venv/.bconnect-profile")   # a full environment also does the light job
-fi
+# What is installed stays: a full environment also does the light job, a test one also runs.
+have=$(cat "$venv/.bconnect-profile" 2>/dev/null || true)
+profile=run
 lists=(-r "requirements/ros-$distro.txt" -r requirements/build.txt -r requirements/runtime.txt
-       -r requirements/sim.txt -r requirements/test.txt)
-[ "$profile" = full ] && lists+=(-r requirements/full.txt)
+       -r requirements/sim.txt)
+if [ "$light" != 1 ] || [[ $have == *full* ]]; then
+  profile="$profile full"
+  lists+=(-r requirements/full.txt)
+fi
+if [ "$purpose" = test ] || [[ $have == *test* ]]; then
+  profile="$profile test"
+  lists+=(-r requirements/test.txt)
+fi
 files=$(printf '%s\n' "${lists[@]}" | grep -v '^-r$')
 # shellcheck disable=SC2086
 want=$({ echo "$profile"; "$python" -V; cat $files requirements/constraints.txt requirements/weights.txt; } | sha256sum | cut -c1-32)
@@ -96,11 +102,13 @@ fi
 
 # --- colcon build
 # Python sources are linked, so only what is generated or installed by name asks for a new build.
-want=$({ echo "$want"; pwd; find src launch config -type f \( -name '*.msg' -o -name '*.srv' -o -name 'setup.*' -o -name 'package.xml' \
+want=$({ cat "requirements/ros-$distro.txt" requirements/build.txt; "$python" -V; pwd; find src launch config -type f \( -name '*.msg' -o -name '*.srv' -o -name 'setup.*' -o -name 'package.xml' \
          -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -print0 | sort -z | xargs -0 sha256sum
          cat colcon.meta; find launch config -type f | sort; find src -name '*.py' | sort; } | sha256sum | cut -c1-32)
 if [ "$(cat "$install/.bconnect-build" 2>/dev/null)" != "$want" ]; then
   say "colcon build"
+  # A build of another kind (copied, not linked) cannot be continued.
+  [ -e "$install/.bconnect-build" ] || rm -rf "$build" "$install"
   mkdir -p "$log"
   if ! PATH="$venv/bin:$PATH" CMAKE_PREFIX_PATH="$venv" AMENT_PREFIX_PATH="$venv" PYTHONWARNINGS=ignore \
       "$venv/bin/colcon" --log-base "$log" build --symlink-install --base-paths src \
