@@ -13,6 +13,7 @@ import yaml
 
 from bconnect_site.errors import ConfigError
 from bconnect_site.explain import explain, format_explanation
+from bconnect_site.find import resolve_site
 from bconnect_site.loader import freeze, load_frozen, load_site
 
 Write = Callable[..., Path]
@@ -219,3 +220,9 @@ def test_a_camera_stands_where_it_says_else_where_the_site_is(write: Write, site
     a, b = site.location_of("a"), site.location_of("b")
     assert a is not None and (a.latitude, a.longitude) == (-1.25, 116.86)
     assert b is not None and (b.latitude, b.longitude) == (-1.26, 116.87)
+
+
+def test_explain_keeps_every_digit() -> None:
+    rows = {key: value for key, value, _ in explain(resolve_site("beruang_madu"))}
+    assert rows["location.longitude"] == "116.8563"
+    assert rows["cameras.simpang_utara.detect.rate"] == "10"

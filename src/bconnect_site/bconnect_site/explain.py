@@ -40,7 +40,8 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:g}"
+        # Every digit that was written, but 10 rather than 10.0.
+        return repr(value).removesuffix(".0")
     if isinstance(value, int | date):
         return str(value)
     if isinstance(value, list | tuple):
