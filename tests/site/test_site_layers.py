@@ -223,6 +223,6 @@ def test_a_camera_stands_where_it_says_else_where_the_site_is(write: Write, site
 
 
 def test_explain_keeps_every_digit() -> None:
-    rows = {key: value for key, value, _ in explain(resolve_site("beruang_madu"))}
+    rows = {key: value for key, value, _ in explain(load_site(resolve_site("beruang_madu")))}
     assert rows["location.longitude"] == "116.8563"
     assert rows["cameras.simpang_utara.detect.rate"] == "10"
