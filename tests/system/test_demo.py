@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from bconnect_enforce.adapters.ledger import read_summary
 
 ROOT = Path(__file__).parents[2]
+LIGHT = [] if importlib.util.find_spec("ultralytics") else ["--light"]
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
@@ -22,7 +24,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     state = tmp_path_factory.mktemp("demo_state")
     done = subprocess.run(
-        [str(ROOT / "bconnect"), "demo", "--state", str(state)],
+        [str(ROOT / "bconnect"), "demo", "--state", str(state), *LIGHT],
         cwd=state,
         capture_output=True,
         text=True,

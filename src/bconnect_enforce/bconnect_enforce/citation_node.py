@@ -24,7 +24,7 @@ from bconnect_enforce.core.records import Citation, Violation
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import RECORD
-from bconnect_node.run import run
+from bconnect_node.run import run, services_may_await
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 
@@ -32,6 +32,7 @@ Job = Callable[[], list[Citation]]
 
 RETRY = 1.0  # s between two attempts while the database cannot be written
 REVIEW_POLL = 0.02  # s; see on_review
+REVIEW_IN_TURN = 2.0  # s the same, where waiting holds the executor
 REVIEW_PATIENCE = 5.0  # s an officer waits for a database that is locked
 
 
@@ -66,6 +67,16 @@ class _Review:
             self.lock.release()
 
 
+def _answered(response: ReviewCitation.Response, result: Citation | str) -> ReviewCitation.Response:
+    if isinstance(result, Citation):
+        response.success = True
+        response.message = f"{result.number}: {result.status.name.lower()}"
+        response.citation = convert.citation_to(result)
+    else:
+        response.message = result
+    return response
+
+
 class CitationNode(BconnectNode):
     """The callbacks fill the backlog; one worker writes, in order, until it is written."""
 
@@ -86,7 +97,8 @@ class CitationNode(BconnectNode):
         self.create_subscription(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
         self.create_subscription(messages.Measure, names.MEASURES, self.on_measure, RECORD)
         # Past the base class: its guard does not await.
-        Node.create_service(self, ReviewCitation, names.REVIEW_CITATION, self.on_review)
+        answer = self.on_review if services_may_await() else self.on_review_in_turn
+        Node.create_service(self, ReviewCitation, names.REVIEW_CITATION, answer)
         self.worker("ledger", self._write_all)
 
     def on_violation(self, m: messages.Violation) -> None:
@@ -125,13 +137,23 @@ class CitationNode(BconnectNode):
             result = await review.answer
         finally:
             self.destroy_timer(poll)
-        if isinstance(result, Citation):
-            response.success = True
-            response.message = f"{result.number}: {result.status.name.lower()}"
-            response.citation = convert.citation_to(result)
-        else:
-            response.message = result
-        return response
+        return _answered(response, result)
+
+    def on_review_in_turn(
+        self, request: ReviewCitation.Request, response: ReviewCitation.Response
+    ) -> ReviewCitation.Response:
+        """As on_review where callbacks cannot wait: holds this process's other nodes meanwhile."""
+        review = _Review(convert.decision_from(request), Future())
+        written = threading.Event()
+        review.answer.add_done_callback(lambda _: written.set())
+        if not self._backlog.put(lambda: self._review(review)):
+            response.message = "too much waits to be written; decide again later"
+            return response
+        if not written.wait(REVIEW_IN_TURN):
+            review.give_up()
+            written.wait(REVIEW_IN_TURN)
+        late = f"{review.decision.number}: still being written; look again before deciding anew"
+        return _answered(response, review.answer.result() if review.answer.done() else late)
 
     def close(self) -> None:
         self._backlog.close()

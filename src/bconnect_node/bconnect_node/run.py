@@ -236,3 +236,10 @@ def refused(error: ConfigError) -> int:
     for sentence in str(error).splitlines():
         print(f"bconnect: {sentence}", file=sys.stderr, flush=True)
     return REFUSED
+
+
+def services_may_await() -> bool:
+    """Whether a service callback may be a coroutine: Jazzy's EventsExecutor never resumes one."""
+    from rclpy.executors import Executor
+
+    return hasattr(Executor, "create_future")
