@@ -29,7 +29,9 @@ def still(packets: Sequence[Packet], pts: int) -> Pixels:
         with _decoder(packets[0].info) as context:
             for raw in (*map(_raw, packets), None):
                 for frame in context.decode(raw):
-                    if frame.pts is None or frame.is_corrupt:
+                    # The mark of damage is unreliable (MPEG-4 carries it now and then on sound
+                    # pictures): it must not exchange the very picture for its neighbour.
+                    if frame.pts is None or (frame.is_corrupt and frame.pts != pts):
                         continue
                     if best is None or abs(frame.pts - pts) < abs(best.pts - pts):
                         best = frame
