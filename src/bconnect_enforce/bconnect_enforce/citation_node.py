@@ -124,11 +124,10 @@ class CitationNode(BconnectNode):
         self, request: ReviewCitation.Request, response: ReviewCitation.Response
     ) -> ReviewCitation.Response:
         """Waits for the worker without holding the executor."""
-        review = _Review(convert.decision_from(request), Future(executor=self.executor))
-        deadline = self.now() + int(REVIEW_PATIENCE * 1e9)
-        if not self._backlog.put(lambda: self._review(review)):
-            response.message = "too much waits to be written; decide again later"
+        review = self._begin(request, response, Future(executor=self.executor))
+        if review is None:
             return response
+        deadline = self.now() + int(REVIEW_PATIENCE * 1e9)
         # A future that another thread fulfils is looked at again only after some event.
         poll = self.create_timer(
             REVIEW_POLL, lambda: review.give_up() if self.now() > deadline else None
@@ -143,17 +142,27 @@ class CitationNode(BconnectNode):
         self, request: ReviewCitation.Request, response: ReviewCitation.Response
     ) -> ReviewCitation.Response:
         """As on_review where callbacks cannot wait: holds this process's other nodes meanwhile."""
-        review = _Review(convert.decision_from(request), Future())
         written = threading.Event()
-        review.answer.add_done_callback(lambda _: written.set())
-        if not self._backlog.put(lambda: self._review(review)):
-            response.message = "too much waits to be written; decide again later"
+        answer = Future()
+        answer.add_done_callback(lambda _: written.set())
+        review = self._begin(request, response, answer)
+        if review is None:
             return response
         if not written.wait(REVIEW_IN_TURN):
             review.give_up()
             written.wait(REVIEW_IN_TURN)
         late = f"{review.decision.number}: still being written; look again before deciding anew"
-        return _answered(response, review.answer.result() if review.answer.done() else late)
+        return _answered(response, answer.result() if answer.done() else late)
+
+    def _begin(
+        self, request: ReviewCitation.Request, response: ReviewCitation.Response, answer: Future
+    ) -> _Review | None:
+        """Hands a decision to the worker; None, and said in the response, when it cannot."""
+        review = _Review(convert.decision_from(request), answer)
+        if self._backlog.put(lambda: self._review(review)):
+            return review
+        response.message = "too much waits to be written; decide again later"
+        return None
 
     def close(self) -> None:
         self._backlog.close()
