@@ -236,7 +236,7 @@ class TestRuleChecker:
         out = camera.create_publisher(RoadUserArray, "/uji/utara/detections", qos.STREAM)
         status = camera.create_publisher(CameraStatus, "/uji/utara/camera_status", qos.STATE)
         status.publish(CameraStatus(camera="utara", state=int(state)))
-        book = checker._books["utara"]
+        book = checker._judge.books["utara"]
         wait_for(lambda: book.state == state and out.get_subscription_count())
         wait_for(lambda: tracker._out["utara"].get_subscription_count() == 2)
         wait_for(lambda: checker._findings.get_subscription_count())

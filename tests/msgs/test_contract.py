@@ -27,6 +27,7 @@ DESIGNED = {
     "Violation",
     "Finding",
     "PlateReading",
+    "PlateSighting",
     "Evidence",
     "Measure",
     "Announcement",

@@ -39,6 +39,7 @@ from bconnect_site.kinds import (
     ViolationType,
 )
 
+_NUMBERS = ("riders", "helmets", "emergency")
 _PAIRS = ("position", "position_stddev", "velocity", "velocity_stddev")
 
 
@@ -65,7 +66,8 @@ def tracks_to_msg(tracks: Tracks) -> RoadUserArray:
     msg.confidence = _floats(tracks.confidence)
     for index, name in enumerate(("x_min", "y_min", "x_max", "y_max")):
         setattr(msg, name, _floats(tracks.boxes[:, index]))
-    msg.riders, msg.helmets = _floats(tracks.riders), _floats(tracks.helmets)
+    for name in _NUMBERS:
+        setattr(msg, name, _floats(getattr(tracks, name)))
     for name in _PAIRS:
         column = getattr(tracks, name)
         for index, field in enumerate(_pair_fields(name)):
@@ -96,8 +98,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
         track_id=np.array(msg.track_id, np.int64),
         confidence=np.array(msg.confidence, np.float32),
         boxes=np.column_stack(sides) if n else np.zeros((0, 4), np.float32),  # type: ignore[arg-type]
-        riders=_array(msg, "riders", n),
-        helmets=_array(msg, "helmets", n),
+        **{name: _array(msg, name, n) for name in _NUMBERS},
         frame_id=msg.header.frame_id,
         ground_frame=msg.ground_frame,
         **pairs,
@@ -107,7 +108,9 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
 def road_user_to_msg(user: RoadUser) -> RoadUserMsg:
     """One road user."""
     msg = RoadUserMsg(kind=int(user.kind), track_id=user.track_id)
-    msg.confidence, msg.riders, msg.helmets = user.confidence, user.riders, user.helmets
+    msg.confidence = user.confidence
+    for name in _NUMBERS:
+        setattr(msg, name, getattr(user, name))
     msg.x_min, msg.y_min, msg.x_max, msg.y_max = user.box
     for name in _PAIRS:
         for field, value in zip(_pair_fields(name), getattr(user, name), strict=True):
@@ -124,6 +127,7 @@ def road_user_from_msg(msg: RoadUserMsg) -> RoadUser:
         box=(msg.x_min, msg.y_min, msg.x_max, msg.y_max),
         riders=msg.riders,
         helmets=msg.helmets,
+        emergency=msg.emergency,
         position=(msg.position_x, msg.position_y),
         position_stddev=(msg.position_x_stddev, msg.position_y_stddev),
         velocity=(msg.velocity_x, msg.velocity_y),
@@ -169,6 +173,7 @@ _PLAIN = (
     "catalogue_version",
     "confidence",
     "explanation",
+    "same_as",
 )
 
 

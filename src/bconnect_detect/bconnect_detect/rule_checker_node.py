@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 from bconnect_msgs.msg import CameraStatus, Finding, RoadUserArray, SignalState
 
 from bconnect_detect.convert import finding_to_msg, signal_from_msg, tracks_from_msg
-from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
-from bconnect_detect.core.signals import SignalBook
+from bconnect_detect.core.judge import Judge
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
 from bconnect_node.health import OK
@@ -42,21 +41,16 @@ class RuleChecker(BconnectNode):
         super().__init__("rule_checker", Params, **kw)
         loaded = load_frozen(self.params.site_file)
         site, law = loaded.site, loaded.catalogue()
-        self._signals = SignalBook(max_ages(site))
         self._findings = self.create_publisher(Finding, names.FINDINGS, qos.EVENT)
-        self._books: dict[str, RuleBook] = {}
         today = datetime.fromtimestamp(self.now() // SECOND, ZoneInfo(site.timezone)).date()
-        off: list[str] = []
+        try:
+            self._judge = Judge(site, law, today, loaded.calibrations())
+        except ConfigError as error:
+            raise ConfigError(*(f"{loaded.shown}: {s}" for s in error.sentences)) from None
         for camera in site.cameras:
-            try:
-                rules, sentences = build_rules(site, camera, law, today)
-            except ConfigError as error:
-                raise ConfigError(*(f"{loaded.shown}: {s}" for s in error.sentences)) from None
-            self._books[camera] = RuleBook(camera, rules, self._signals)
-            off += sentences
             self._listen(camera)
         self.create_subscription(SignalState, names.SIGNALS, self._on_signal, qos.STREAM)
-        self._say(off)
+        self._say()
 
     def _listen(self, camera: str) -> None:
         tracks, status = (
@@ -66,13 +60,13 @@ class RuleChecker(BconnectNode):
         self.create_subscription(RoadUserArray, tracks, on_tracks, qos.STREAM)
         self.create_subscription(CameraStatus, status, on_status, qos.STATE)
 
-    def _say(self, off: list[str]) -> None:
-        for sentence in off:
+    def _say(self) -> None:
+        for sentence in self._judge.off:
             self.get_logger().warning(sentence)
-        rules = sum(len(book.rules) for book in self._books.values())
+        rules = self._judge.rules
         self.health.set("rules", rules)
-        self.health.set("rules_off", "; ".join(off) or None)
-        self.health.state(OK, f"watching {rules} zones on {len(self._books)} cameras")
+        self.health.set("rules_off", "; ".join(self._judge.off) or None)
+        self.health.state(OK, f"watching {rules} zones on {len(self._judge.books)} cameras")
 
     def _on_tracks(self, camera: str, msg: RoadUserArray) -> None:
         try:
@@ -82,14 +76,14 @@ class RuleChecker(BconnectNode):
             self.health.error(f"{camera}: tracks dropped: {error}")
             return
         self.health.tick(camera)
-        for finding in self._books[camera].check(tracks):
+        for finding in self._judge.on_tracks(tracks):
             self.send(self._findings, finding_to_msg(finding, tracks.frame_id))
             self.health.tick(f"finding {word(finding.type)}")
             self.get_logger().info(f"{camera}: {word(finding.type)}: {finding.explanation}")
 
     def _on_signal(self, msg: SignalState) -> None:
         try:
-            self._signals.put(signal_from_msg(msg))
+            self._judge.on_signal(signal_from_msg(msg))
         except ValueError as error:
             self.health.drop("bad message")
             self.health.error(f"signal dropped: {error}")
@@ -97,10 +91,9 @@ class RuleChecker(BconnectNode):
     def _on_status(self, camera: str, msg: CameraStatus) -> None:
         known = msg.state in CameraState._value2member_map_
         state = CameraState(msg.state) if known else CameraState.UNKNOWN
-        self._books[camera].on_camera_status(state)
+        self._judge.on_camera_status(camera, state)
         self.health.set(f"camera {camera}", word(state))
-        disarmed = [c for c, book in self._books.items() if book.rules and not book.armed]
-        self.health.set("disarmed", ", ".join(disarmed) or None)
+        self.health.set("disarmed", ", ".join(self._judge.disarmed) or None)
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from bconnect_site import names
 from bconnect_site.errors import suggest
 from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
 from bconnect_site.law import Catalogue
-from bconnect_site.model import RULE_ZONES
+from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE
 from bconnect_site.yamlfile import Key
 
 Found = Iterator[tuple[Key, str]]
 
-LINES = frozenset({ZoneKind.STOP_LINE, ZoneKind.LANE_MARKING})
+LINES = frozenset({ZoneKind.STOP_LINE, ZoneKind.LANE_MARKING, ZoneKind.GATE})
 NEEDS_SIGNAL = frozenset({ViolationType.RED_LIGHT, ViolationType.STOP_LINE})
 _SIGNAL_NEEDS = {
     "lamp_vision": ("camera", "region"),
@@ -44,6 +44,7 @@ def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, 
         found += _ring(site, name, mapping(camera))
     found += _signals(site)
     found += _speakers(site)
+    found += _sections(site)
     found += _ladder(site)
     found += _processes(site)
     return found
@@ -93,9 +94,12 @@ def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> 
             yield key, f'"{rule}" is listed twice'
             continue
         seen.add(rule)
+        if rule == word(ViolationType.SECTION_SPEED):
+            yield key, "section_speed is decided between two cameras: describe it under sections"
+            continue
         kinds = RULE_ZONES[from_word(ViolationType, rule)]
         used = {n: mapping(z) for n, z in zones.items() if _zone_kind(mapping(z)) in kinds}
-        if kinds and not used:
+        if not used and from_word(ViolationType, rule) not in WHOLE_IMAGE:
             wanted = " or ".join(sorted(word(kind) for kind in kinds))
             yield key, f'"{rule}" needs a zone of kind {wanted} in this camera, found none'
         for name, zone in used.items():
@@ -167,6 +171,25 @@ def _speakers(site: dict[str, Any]) -> Found:
         for index, camera in enumerate(_listed(mapping(speaker).get("hears"))):
             key: Key = ("speakers", name, "hears", index)
             yield from _reference(key, camera, "camera", site.get("cameras"))
+
+
+def _sections(site: dict[str, Any]) -> Found:
+    cameras = mapping(site.get("cameras"))
+    for name, section in mapping(site.get("sections")).items():
+        section = mapping(section)
+        for end in ("entry", "exit"):
+            gate, key = section.get(end), ("sections", name, end)
+            if not isinstance(gate, str):
+                continue
+            camera, _, zone = gate.partition("/")
+            yield from _reference(key, camera, "camera", cameras)
+            zones = mapping(mapping(cameras.get(camera)).get("zones"))
+            if camera in cameras:
+                yield from _reference(key, zone, "zone", zones)
+            if zone in zones and _zone_kind(mapping(zones[zone])) is not ZoneKind.GATE:
+                yield key, f"{gate} is no gate; a section lies between two zones of kind gate"
+        if section.get("entry") is not None and section.get("entry") == section.get("exit"):
+            yield ("sections", name, "exit"), "is the gate where the section begins"
 
 
 def _ladder(site: dict[str, Any]) -> Found:

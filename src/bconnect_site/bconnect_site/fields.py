@@ -178,6 +178,14 @@ def _source(value: str) -> str:
     return value
 
 
+def _gate(value: str) -> str:
+    camera, slash, zone = value.partition("/")
+    if not slash or not names.is_name(camera) or not names.is_name(zone):
+        raise fault(f'found "{value}"; needs camera/zone, e.g. utara/gerbang')
+    return value
+
+
+Gate = Annotated[str, AfterValidator(_gate)]
 Name = Annotated[
     str, AfterValidator(_name), Field(json_schema_extra={"pattern": names.NAME_PATTERN})
 ]

@@ -53,6 +53,8 @@ class ZoneKind(IntEnum):
     LANE_MARKING = 6
     NO_U_TURN = 7
     SPEED = 8
+    ROAD = 9
+    GATE = 10
 
 
 class SignalAspect(IntEnum):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_site import __version__
+from bconnect_site.calibration import Calibration, load_calibration
 from bconnect_site.find import shown
 from bconnect_site.law import Catalogue, load_catalogue
 from bconnect_site.model import Site
@@ -35,6 +36,14 @@ class LoadedSite:
     def catalogue(self) -> Catalogue:
         """The law catalogue the site names. Raises ConfigError."""
         return load_catalogue(self.site.law, config_dir=self.config_dir)
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """The calibration of each camera that names one. Raises ConfigError."""
+        return {
+            name: load_calibration(resolve_path(self, camera.calibration))
+            for name, camera in self.site.cameras.items()
+            if camera.calibration
+        }
 
     def to_plain(self) -> dict[str, Any]:
         """The merged site as plain values, secrets left out as ``${NAME}``."""

@@ -14,6 +14,7 @@ from bconnect_site.fields import (
     Basis,
     Clock,
     Days,
+    Gate,
     Kind,
     Line,
     Name,
@@ -45,6 +46,7 @@ __all__ = [
     "LadderSettings",
     "Location",
     "Quiet",
+    "Section",
     "Signal",
     "Site",
     "Speaker",
@@ -101,6 +103,12 @@ class Zone(Strict):
     dwell: Seconds = Field(default=60.0, description="s of standing that are allowed")
     grace: Seconds = Field(default=1.0, description="s forgiven, e.g. after red began")
     limit: float | None = Field(default=None, gt=0.0, le=60.0, description="m/s, of a speed zone")
+    tolerance: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=10.0,
+        description="m/s above the limit that are forgiven; none given: 3 km/h, above 100 km/h 3 %",
+    )
     active: Annotated[tuple[Window, ...], Field(strict=False)] = Field(
         default=(), description="hours in which the zone holds; none given: always"
     )
@@ -187,6 +195,24 @@ class Speaker(Strict):
     voice: Text = Field(default="id", description="voice of the synthesiser")
 
 
+class Section(Strict):
+    """A stretch between two gates on which the mean speed is measured."""
+
+    entry: Gate = Field(description="camera/zone of the gate where it begins")
+    exit: Gate = Field(description="camera/zone of the gate where it ends")
+    length: float = Field(gt=10.0, le=50000.0, description="m along the road, as surveyed")
+    length_stddev: float = Field(default=0.5, ge=0.0, le=100.0, description="m")
+    limit: float = Field(gt=0.0, le=60.0, description="m/s")
+    tolerance: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=10.0,
+        description="m/s above the limit that are forgiven; none given: 3 km/h, above 100 km/h 3 %",
+    )
+    basis: Basis = "sign"
+    longest: Seconds = Field(default=900.0, description="s after which an entry is forgotten")
+
+
 class Site(Strict):
     """A corridor or a vehicle, complete."""
 
@@ -198,6 +224,7 @@ class Site(Strict):
     cameras: dict[Name, Camera] = Field(min_length=1)
     signals: dict[Name, Signal] = Field(default_factory=dict)
     speakers: dict[Name, Speaker] = Field(default_factory=dict)
+    sections: dict[Name, Section] = Field(default_factory=dict)
     ladder: LadderSettings = LadderSettings()
     detector: DetectorSettings = DetectorSettings()
     tracker: TrackerSettings = TrackerSettings()
@@ -217,7 +244,7 @@ class Site(Strict):
         return [(c, z, zone) for c, cam in self.cameras.items() for z, zone in cam.zones.items()]
 
 
-# Which zones a rule stands on; empty: the whole image. A rule without such a zone is a mistake.
+# Which zones a rule stands on. A rule without such a zone is a mistake, but for WHOLE_IMAGE.
 RULE_ZONES: dict[ViolationType, frozenset[ZoneKind]] = {
     ViolationType.RED_LIGHT: frozenset({ZoneKind.STOP_LINE}),
     ViolationType.STOP_LINE: frozenset({ZoneKind.STOP_LINE}),
@@ -225,12 +252,17 @@ RULE_ZONES: dict[ViolationType, frozenset[ZoneKind]] = {
     ViolationType.ILLEGAL_STOPPING: frozenset({ZoneKind.NO_STOPPING}),
     ViolationType.ILLEGAL_PARKING: frozenset({ZoneKind.NO_PARKING}),
     ViolationType.SPEEDING: frozenset({ZoneKind.SPEED}),
-    ViolationType.SECTION_SPEED: frozenset({ZoneKind.SPEED}),
-    ViolationType.RACING: frozenset(),
-    ViolationType.NO_HELMET: frozenset(),
-    ViolationType.OVERLOADED_MOTORCYCLE: frozenset(),
+    ViolationType.SECTION_SPEED: frozenset({ZoneKind.GATE}),
+    ViolationType.RACING: frozenset({ZoneKind.ROAD}),
+    ViolationType.NO_HELMET: frozenset({ZoneKind.ROAD}),
+    ViolationType.OVERLOADED_MOTORCYCLE: frozenset({ZoneKind.ROAD}),
     ViolationType.LANE_MARKING: frozenset({ZoneKind.LANE_MARKING}),
     ViolationType.ILLEGAL_U_TURN: frozenset({ZoneKind.NO_U_TURN}),
 }
 
-__all__ += ["RULE_ZONES", "Mode", "Step"]
+# Rules that look at the whole image where the camera has no zone for them.
+WHOLE_IMAGE = frozenset(
+    {ViolationType.RACING, ViolationType.NO_HELMET, ViolationType.OVERLOADED_MOTORCYCLE}
+)
+
+__all__ += ["RULE_ZONES", "WHOLE_IMAGE", "Mode", "Step"]

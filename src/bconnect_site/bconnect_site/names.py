@@ -14,6 +14,7 @@ DETECTIONS = "detections"
 TRACKS = "tracks"
 CAPTURE_REQUESTS = "capture_requests"
 CAPTURES = "captures"
+PLATE_SIGHTINGS = "plate_sightings"
 
 # Under the site's namespace.
 SIGNALS = "signals"

@@ -32,6 +32,7 @@ class Dwell:
 
     type: ClassVar[ViolationType]
     zone_kinds: ClassVar[frozenset[ZoneKind]]
+    fixed_view: ClassVar[bool] = True
 
     def __init__(self, place: Place, settings: DwellSettings | None = None) -> None:
         if place.zone.region is None:

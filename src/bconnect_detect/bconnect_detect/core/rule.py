@@ -19,6 +19,7 @@ from bconnect_detect.core.types import (
     SignalReading,
     Tracks,
 )
+from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import RoadUserKind, ViolationType, ZoneKind, word
 from bconnect_site.model import Zone
@@ -52,6 +53,7 @@ class Place:
     latitude: float = nan  # degrees
     longitude: float = nan
     law: Law | None = None
+    calibration: Calibration | None = None  # of the camera
 
     @property
     def kinds(self) -> frozenset[RoadUserKind]:
@@ -110,14 +112,22 @@ class Context:
         return self.signals.at(name, stamp) if name else None
 
 
+class RuleOff(Exception):
+    """A rule that cannot judge here; str() is why. It is off, the graph goes on."""
+
+
 class Rule(Protocol):
-    """One rule on one zone of one camera."""
+    """One rule on one zone of one camera.
+
+    fixed_view: whether it is void when the camera looks elsewhere than when it was set up.
+    """
 
     type: ClassVar[ViolationType]
     zone_kinds: ClassVar[frozenset[ZoneKind]]
+    fixed_view: ClassVar[bool] = True
 
     def __init__(self, place: Place) -> None:
-        """Raises ConfigError when the zone lacks what the rule needs."""
+        """Raises ConfigError when the zone lacks what it needs, RuleOff when the camera does."""
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """Findings that became certain with this image. Stamps only ever rise."""

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from bconnect_detect.core.rule import Context, Law, Place, Rule
+from bconnect_detect.core.rule import Context, Law, Place, Rule, RuleOff
 from bconnect_detect.core.rules import RULES
 from bconnect_detect.core.signals import SignalBook
 from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
+from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState, ViolationType, ZoneKind, word
-from bconnect_site.model import RULE_ZONES, Site
+from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE, Site, Zone
 
 # Tracks further apart than this do not describe one scene any more.
 MAX_GAP = 5 * SECOND
@@ -28,8 +29,12 @@ class RuleBook:
 
     @property
     def armed(self) -> bool:
-        """Whether findings can come out: there are rules and the camera is surely fine."""
-        return bool(self.rules) and self.state == CameraState.OK
+        """Whether findings can come out: there are rules that may believe the camera."""
+        return any(self._believes(rule) for rule in self.rules)
+
+    def _believes(self, rule: Rule) -> bool:
+        moved = self.state == CameraState.MOVED and not rule.fixed_view
+        return self.state == CameraState.OK or moved
 
     def check(self, tracks: Tracks) -> list[Finding]:
         """Findings that became certain with this image; none while disarmed.
@@ -46,7 +51,12 @@ class RuleBook:
             self._reset(forget_places=True)
         elif last is not None and tracks.stamp - last > MAX_GAP:
             self._reset(forget_places=False)
-        return [finding for rule in self.rules for finding in rule.check(tracks, self._context)]
+        return [
+            finding
+            for rule in self.rules
+            if self._believes(rule)
+            for finding in rule.check(tracks, self._context)
+        ]
 
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal of the site shows."""
@@ -69,7 +79,11 @@ class RuleBook:
 
 
 def build_rules(
-    site: Site, camera: str, law: Law | None, today: date | None = None
+    site: Site,
+    camera: str,
+    law: Law | None,
+    today: date | None = None,
+    calibration: Calibration | None = None,
 ) -> tuple[list[Rule], list[str]]:
     """The rules a site file asks for on one camera, and a sentence for each that is off.
 
@@ -86,10 +100,13 @@ def build_rules(
                 f"rule {word(kind)} of camera {camera} is off: this version has no such rule"
             )
             continue
-        for place in _places(site, camera, rule.zone_kinds or RULE_ZONES[kind], law):
+        for place in _places(site, camera, kind, law, calibration):
             if law is not None and today is not None:
                 _check_article(law, kind, place, today)
-            rules.append(rule(place))
+            try:
+                rules.append(rule(place))
+            except RuleOff as why:
+                off.append(f"rule {word(kind)} on {place.name} of camera {camera} is off: {why}")
     return rules, off
 
 
@@ -100,8 +117,17 @@ def _check_article(law: Law, kind: ViolationType, place: Place, today: date) -> 
         raise ConfigError(f"{place.key}.basis: {error}") from None
 
 
-def _places(site: Site, camera: str, kinds: frozenset[ZoneKind], law: Law | None) -> list[Place]:
+def _places(
+    site: Site,
+    camera: str,
+    kind: ViolationType,
+    law: Law | None,
+    calibration: Calibration | None,
+) -> list[Place]:
     zones = site.cameras[camera].zones
+    chosen = {name: zone for name, zone in zones.items() if zone.kind in RULE_ZONES[kind]}
+    if not chosen and kind in WHOLE_IMAGE:
+        chosen = {"image": _IMAGE}
     junctions = tuple(
         zone.region for zone in zones.values() if zone.kind == ZoneKind.JUNCTION and zone.region
     )
@@ -117,10 +143,17 @@ def _places(site: Site, camera: str, kinds: frozenset[ZoneKind], law: Law | None
             latitude=where.latitude if where else float("nan"),
             longitude=where.longitude if where else float("nan"),
             law=law,
+            calibration=calibration,
         )
-        for name, zone in zones.items()
-        if zone.kind in kinds
+        for name, zone in chosen.items()
     ]
+
+
+_IMAGE = Zone(
+    kind=ZoneKind.ROAD,
+    region=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
+    basis="movement rule",
+)
 
 
 def max_ages(site: Site) -> dict[str, float]:

@@ -38,6 +38,7 @@ class RoadUser:
     box: Box  # pixels of the detection image
     riders: float = nan
     helmets: float = nan
+    emergency: float = nan  # [0, 1], with warning lights
     position: Pair = UNKNOWN_PAIR  # m, ground frame
     position_stddev: Pair = UNKNOWN_PAIR  # m
     velocity: Pair = UNKNOWN_PAIR  # m/s
@@ -85,6 +86,7 @@ class Tracks:
     boxes: Floats  # (n, 4) x_min, y_min, x_max, y_max in pixels
     riders: Floats | None = None  # (n,)
     helmets: Floats | None = None  # (n,)
+    emergency: Floats | None = None  # (n,)
     position: Floats | None = None  # (n, 2) m
     position_stddev: Floats | None = None  # (n, 2) m
     velocity: Floats | None = None  # (n, 2) m/s
@@ -95,7 +97,7 @@ class Tracks:
     def __post_init__(self) -> None:
         n = len(self.kind)
         wanted = {"boxes": (n, 4), "track_id": (n,), "confidence": (n,)}
-        wanted |= dict.fromkeys(("riders", "helmets"), (n,))
+        wanted |= dict.fromkeys(("riders", "helmets", "emergency"), (n,))
         wanted |= dict.fromkeys(_PAIR_COLUMNS, (n, 2))
         for name, shape in wanted.items():
             column = getattr(self, name)
@@ -127,6 +129,7 @@ class Tracks:
             boxes=np.array([u.box for u in users], np.float32).reshape(-1, 4),
             riders=np.array([u.riders for u in users], np.float32),
             helmets=np.array([u.helmets for u in users], np.float32),
+            emergency=np.array([u.emergency for u in users], np.float32),
             position=pairs("position"),
             position_stddev=pairs("position_stddev"),
             velocity=pairs("velocity"),
@@ -146,6 +149,7 @@ class Tracks:
             box=(x_min, y_min, x_max, y_max),
             riders=_number(self.riders, index),
             helmets=_number(self.helmets, index),
+            emergency=_number(self.emergency, index),
             position=_pair(self.position, index),
             position_stddev=_pair(self.position_stddev, index),
             velocity=_pair(self.velocity, index),
@@ -216,3 +220,4 @@ class Finding:
     explanation: str = ""
     latitude: float = nan
     longitude: float = nan
+    same_as: str = ""  # id of the finding this is one more sight of

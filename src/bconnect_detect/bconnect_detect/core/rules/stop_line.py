@@ -78,6 +78,7 @@ class StopLine:
 
     type: ClassVar[ViolationType] = ViolationType.STOP_LINE
     zone_kinds: ClassVar[frozenset[ZoneKind]] = frozenset({ZoneKind.STOP_LINE})
+    fixed_view: ClassVar[bool] = True
 
     def __init__(self, place: Place, settings: StopLineSettings | None = None) -> None:
         zone = place.zone

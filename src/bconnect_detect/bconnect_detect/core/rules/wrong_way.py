@@ -62,6 +62,7 @@ class WrongWay:
 
     type: ClassVar[ViolationType] = ViolationType.WRONG_WAY
     zone_kinds: ClassVar[frozenset[ZoneKind]] = frozenset({ZoneKind.DIRECTION})
+    fixed_view: ClassVar[bool] = True
 
     def __init__(self, place: Place, settings: WrongWaySettings | None = None) -> None:
         if place.zone.region is None or place.zone.direction is None:

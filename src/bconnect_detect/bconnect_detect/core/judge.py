@@ -1,0 +1,73 @@
+"""Everything between tracks and findings for one site: rule books, signals, incidents.
+
+The rule_checker node and the offline rerun both stand on this, so they find the same.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+from bconnect_detect.core.rule import Law
+from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
+from bconnect_detect.core.signals import SignalBook
+from bconnect_detect.core.types import Finding, SignalReading, Tracks
+from bconnect_site.calibration import Calibration
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import CameraState
+from bconnect_site.model import Site
+
+
+class Judge:
+    """The rules of every camera of a site.
+
+    ``off`` holds a sentence for each rule that cannot judge. Raises ConfigError, with every
+    mistake, when a zone lacks what its rule needs or the law has no article for it ``today``.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        law: Law | None,
+        today: date | None = None,
+        calibrations: Mapping[str, Calibration] | None = None,
+    ) -> None:
+        self._signals = SignalBook(max_ages(site))
+        self.books: dict[str, RuleBook] = {}
+        self.off: list[str] = []
+        wrong: list[str] = []
+        for camera in site.cameras:
+            calibration = (calibrations or {}).get(camera)
+            try:
+                rules, off = build_rules(site, camera, law, today, calibration)
+            except ConfigError as error:
+                wrong += error.sentences
+                continue
+            self.books[camera] = RuleBook(camera, rules, self._signals)
+            self.off += off
+        if wrong:
+            raise ConfigError(*wrong)
+
+    def on_tracks(self, tracks: Tracks) -> list[Finding]:
+        """Findings that became certain with this image of ``tracks.camera``."""
+        return self.books[tracks.camera].check(tracks)
+
+    def on_signal(self, reading: SignalReading) -> None:
+        """What a signal of the site shows."""
+        self._signals.put(reading)
+
+    def on_camera_status(self, camera: str, state: CameraState) -> None:
+        """How far a camera may be believed."""
+        self.books[camera].on_camera_status(state)
+
+    @property
+    def rules(self) -> int:
+        """How many rules watch."""
+        return sum(len(book.rules) for book in self.books.values())
+
+    @property
+    def disarmed(self) -> list[str]:
+        """Cameras with rules of which none may judge now."""
+        return [name for name, book in self.books.items() if book.rules and not book.armed]
+
+    def __len__(self) -> int:
+        """Road users remembered by all rules."""
+        return sum(len(book) for book in self.books.values())

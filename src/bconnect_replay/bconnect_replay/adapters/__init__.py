@@ -1,0 +1,1 @@
+"""Each file wraps one outside library: rosbags."""

@@ -1,0 +1,1 @@
+"""Pure: what a bag says becomes findings, findings become a score. No files, no rosbags."""
