@@ -15,6 +15,14 @@ from bconnect_bringup.supervisor import MARK
 from bconnect_site.errors import ConfigError
 
 OK, FAILED, WRONG = 0, 1, 2
+# Commands that parse their own arguments: the module whose main(argv) they are.
+ELSEWHERE = {
+    "sim": ("bconnect_sim.make", "a simulated corridor that knows the truth"),
+    "rerun": ("bconnect_replay.rerun", "judge a bag again, offline; the same input, the same bytes"),
+    "score": ("bconnect_replay.score", "how good findings were against the truth"),
+    "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
+    "verify": ("bconnect_detect.verify", "check sealed evidence"),
+}
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
 
 
@@ -23,10 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["python"]:
         os.execv(sys.executable, [sys.executable, *arguments[1:]])
-    if arguments[:1] == ["sim"]:
-        return _guarded(lambda: _sim(arguments[1:]))
-    if arguments[:1] == ["verify"]:
-        return _guarded(lambda: _verify(arguments[1:]))
+    if arguments and arguments[0] in ELSEWHERE:
+        return _guarded(lambda: _elsewhere(arguments[0], arguments[1:]))
     options = _parser().parse_args(arguments)
     return _guarded(lambda: options.run(options))
 
@@ -90,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     command("schema", _schema, "JSON schema of site files, for editors")
     command("version", _version, "version of this software")
     # Handled before parsing: what follows belongs to the other program.
-    command("sim", _version, "the simulated street (bconnect sim --help)")
-    command("verify", _version, "check sealed evidence (bconnect verify --help)")
+    for name, (_, words) in ELSEWHERE.items():
+        command(name, _version, f"{words} (bconnect {name} --help)")
     command("python", _version, "Python inside this environment (bconnect python -m pytest)")
     return parser
 
@@ -248,18 +254,12 @@ def _version(_: Any) -> int:
     return OK
 
 
-def _sim(arguments: list[str]) -> int:
+def _elsewhere(command: str, arguments: list[str]) -> int:
     try:
-        sim = importlib.import_module("bconnect_sim.make")
+        module = importlib.import_module(ELSEWHERE[command][0])
     except ModuleNotFoundError as error:
-        raise ConfigError(f"the simulation is not installed here: {error}") from None
-    return int(sim.main(arguments) or 0)
-
-
-def _verify(arguments: list[str]) -> int:
-    from bconnect_detect import verify
-
-    return verify.main(arguments)
+        raise ConfigError(f"{command}: is not installed here: {error}") from None
+    return int(module.main(arguments) or 0)
 
 
 if __name__ == "__main__":
