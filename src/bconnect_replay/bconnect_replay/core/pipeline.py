@@ -1,0 +1,77 @@
+"""Detections, signals and camera states of a site in, findings out: the graph without the graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bconnect_detect.core.judge import Judge
+from bconnect_detect.core.tracker import Tracker
+from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
+from bconnect_site.kinds import CameraState
+
+_LONGEST = SECOND  # ns between two images that count as having been watched
+
+
+class Placer(Protocol):
+    """Puts tracks on the ground."""
+
+    def place(self, tracks: Tracks, /) -> Tracks: ...
+
+
+@dataclass(slots=True)
+class Watched:
+    """What one camera had to give."""
+
+    images: int = 0
+    tracks: int = 0
+    seconds: float = 0.0  # between its images
+    believed: float = 0.0  # of those, with rules that might judge
+    dropped: int = 0
+    last: int = 0
+
+
+class Pipeline:
+    """One site: each camera's tracker and ground, one judge. Time is the messages'."""
+
+    def __init__(
+        self, judge: Judge, trackers: Mapping[str, Tracker], grounds: Mapping[str, Placer]
+    ) -> None:
+        self.judge = judge
+        self.watched = {camera: Watched() for camera in judge.books}
+        self._trackers, self._grounds = trackers, grounds
+
+    def on_detections(self, found: Tracks) -> list[Finding]:
+        """Bare detections of one image."""
+        return self.on_tracks(self._trackers[found.camera].update(found))
+
+    def on_tracks(self, tracks: Tracks) -> list[Finding]:
+        """Road users with ids of one image."""
+        ground = self._grounds.get(tracks.camera)
+        if ground is not None:
+            tracks = ground.place(tracks)
+        self._count(tracks)
+        return self.judge.on_tracks(tracks)
+
+    def on_signal(self, reading: SignalReading) -> None:
+        """What a signal shows."""
+        self.judge.on_signal(reading)
+
+    def on_camera_status(self, camera: str, state: CameraState) -> None:
+        """How far a camera may be believed."""
+        self.judge.on_camera_status(camera, state)
+
+    def on_plate(self, sighting: Any) -> list[Finding]:
+        """A plate passed a gate; nothing where no rule asks for plates."""
+        on_plate = getattr(self.judge, "on_plate", None)
+        return list(on_plate(sighting) or ()) if on_plate else []
+
+    def _count(self, tracks: Tracks) -> None:
+        watched = self.watched[tracks.camera]
+        gap = tracks.stamp - watched.last if watched.last else 0
+        if 0 < gap <= _LONGEST:
+            watched.seconds += gap / SECOND
+            if self.judge.books[tracks.camera].armed:
+                watched.believed += gap / SECOND
+        watched.last = tracks.stamp
+        watched.images += 1
+        watched.tracks += len(tracks)

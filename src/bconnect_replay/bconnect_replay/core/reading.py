@@ -1,0 +1,81 @@
+"""What a bag's messages say, as core values. Works on anything with the messages' fields."""
+
+from typing import Any
+
+import numpy as np
+
+from bconnect_detect.core.types import SECOND, Floats, SignalReading, Tracks
+from bconnect_site.kinds import CameraState, RoadUserKind, SignalAspect, SignalSource
+
+_SIDES = ("x_min", "y_min", "x_max", "y_max")
+_NUMBERS = ("riders", "helmets", "emergency")
+_PAIRS = {
+    "position": ("position_x", "position_y"),
+    "position_stddev": ("position_x_stddev", "position_y_stddev"),
+    "velocity": ("velocity_x", "velocity_y"),
+    "velocity_stddev": ("velocity_x_stddev", "velocity_y_stddev"),
+}
+_HIGHEST_KIND = max(RoadUserKind)
+
+
+def stamp_of(time: Any) -> int:
+    """A builtin_interfaces Time in ns."""
+    return int(time.sec) * SECOND + int(time.nanosec)
+
+
+def tracks_of(message: Any, camera: str) -> Tracks:
+    """A RoadUserArray as columns.
+
+    Raises ValueError: columns of different lengths, or a kind that is not known here.
+    """
+    kind = np.asarray(message.kind, np.uint8)
+    n = len(kind)
+    if n and int(kind.max()) > _HIGHEST_KIND:
+        raise ValueError(f"kind {int(kind.max())} of a road user is not known here")
+    boxes = np.empty((n, 4), np.float32)
+    for index, name in enumerate(_SIDES):
+        boxes[:, index] = _column(message, name, n, needed=True)
+    columns: dict[str, Any] = {name: _column(message, name, n) for name in _NUMBERS}
+    for name, (x, y) in _PAIRS.items():
+        pair = (_column(message, x, n), _column(message, y, n))
+        columns[name] = None if any(side is None for side in pair) else np.column_stack(pair)  # type: ignore[arg-type]
+    return Tracks(
+        stamp=stamp_of(message.header.stamp),
+        camera=camera,
+        width=int(message.image_width),
+        height=int(message.image_height),
+        kind=kind,
+        track_id=np.asarray(message.track_id, np.int64),
+        confidence=np.asarray(message.confidence, np.float32),
+        boxes=boxes,
+        frame_id=message.header.frame_id,
+        ground_frame=message.ground_frame,
+        **columns,
+    )
+
+
+def _column(message: Any, name: str, n: int, needed: bool = False) -> Floats | None:
+    values = getattr(message, name)
+    if not len(values) and not (needed and n):
+        return np.zeros(0, np.float32) if needed else None
+    if len(values) != n:
+        raise ValueError(f"column {name} has {len(values)} entries, needs {n}")
+    return np.asarray(values, np.float32)
+
+
+def signal_of(message: Any) -> SignalReading:
+    """A SignalState. Raises ValueError for an aspect or source that is not known here."""
+    return SignalReading(
+        signal=message.signal,
+        aspect=SignalAspect(message.aspect),
+        stamp=stamp_of(message.header.stamp),
+        since=stamp_of(message.since),
+        source=SignalSource(message.source),
+        confidence=float(message.confidence),
+    )
+
+
+def state_of(message: Any) -> CameraState:
+    """A CameraStatus' state; one that is not known here is UNKNOWN."""
+    known = message.state in CameraState._value2member_map_
+    return CameraState(message.state) if known else CameraState.UNKNOWN

@@ -1,0 +1,283 @@
+"""``bconnect rerun BAG``: a bag judged again, offline. No graph, no clock: same input, same bytes.
+
+bag -> detections -> tracker -> ground -> judge -> findings.jsonl, rerun.json
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bconnect_detect.core.judge import Judge
+from bconnect_detect.core.types import Finding
+from bconnect_replay import __version__
+from bconnect_replay.adapters.bag import BagError
+from bconnect_replay.core.line import line_of, number
+from bconnect_replay.core.pipeline import Pipeline, Placer
+from bconnect_replay.core.reading import signal_of, state_of, tracks_of
+from bconnect_replay.inputs import Inputs, digests, open_inputs
+from bconnect_site import names
+from bconnect_site.calibration import Calibration
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import CameraState, word
+from bconnect_site.model import Site
+
+FINDINGS, SUMMARY = "findings.jsonl", "rerun.json"
+
+
+@dataclass(slots=True)
+class Result:
+    """What a rerun found: lines of findings.jsonl, and rerun.json."""
+
+    lines: list[dict[str, Any]]
+    summary: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judges a bag and writes what was found. Raises ConfigError."""
+    parser = argparse.ArgumentParser(
+        prog="bconnect rerun",
+        description="Judges a bag again, offline; the same input gives the same bytes.",
+    )
+    parser.add_argument("bag", type=Path, help="a bag, or a folder with bag/ and site.yaml")
+    parser.add_argument("--site", help="a site's name or file; else site.yaml beside the bag")
+    parser.add_argument("--out", type=Path, metavar="FOUND", help="folder; else found/ beside it")
+    parser.add_argument("--from-tracks", action="store_true", help="take the bag's own tracks")
+    parser.add_argument(
+        "--from-images", action="store_true", help="detect in the cameras' files anew (slow)"
+    )
+    options = parser.parse_args(argv)
+    out = options.out or _beside(options.bag)
+    result = rerun(
+        options.bag, options.site, out=out, tracks=options.from_tracks, images=options.from_images
+    )
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    counts = result.summary["findings"]
+    told = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "nothing"
+    print(f"{out / FINDINGS}: {len(result.lines)} findings: {told}")
+    return 0
+
+
+def _beside(bag: Path) -> Path:
+    whole = bag.resolve()
+    return (whole.parent if (whole / "metadata.yaml").is_file() else whole) / "found"
+
+
+def rerun(
+    bag: str | Path,
+    site: str | Path | None = None,
+    *,
+    out: str | Path,
+    tracks: bool = False,
+    images: bool = False,
+) -> Result:
+    """Judges a bag (or a folder with ``bag/`` and ``site.yaml``) into the folder ``out``.
+
+    tracks: take the bag's tracks even where it holds detections. images: detect in the
+    cameras' files; what was detected lies in ``out/detections``. Raises ConfigError.
+    """
+    bag, out = Path(bag), Path(out)
+    if images:
+        from bconnect_replay.watch import watch
+
+        bag = watch(bag, site, out)
+        site = site or bag.parent / "site.yaml"
+    inputs = open_inputs(bag, site, out)
+    with inputs.bag:
+        result = judge_bag(inputs, tracks)
+        result.summary["inputs"] = digests(inputs)
+    try:
+        write(result, out)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
+    return result
+
+
+def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
+    """Everything found in an open bag."""
+    site = inputs.loaded.site
+    calibrations = inputs.loaded.calibrations()
+    try:
+        judge = Judge(site, inputs.loaded.catalogue(), inputs.day, calibrations)
+    except ConfigError as error:
+        raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
+    pipeline = Pipeline(judge, trackers(site), grounds(calibrations))
+    warnings = [*inputs.warnings, *judge.off]
+    routes = _routes(inputs, pipeline, from_tracks, warnings)
+    lines: list[dict[str, Any]] = []
+    refused: Counter[str] = Counter()
+    for topic, message, _ in inputs.bag.messages(sorted(routes)):
+        try:
+            found = routes[topic](message)
+        except ValueError as error:
+            if isinstance(error, ConfigError):
+                raise
+            refused[f"{topic}: messages dropped: {error}"] += 1
+            continue
+        lines += [_line(finding, calibrations) for finding in found]
+    warnings += [f"{sentence} ({n})" for sentence, n in sorted(refused.items())]
+    return Result(lines, _summary(inputs, pipeline, lines, warnings, refused), warnings)
+
+
+Route = Callable[[Any], list[Finding]]
+
+
+def _routes(
+    inputs: Inputs, pipeline: Pipeline, from_tracks: bool, warnings: list[str]
+) -> dict[str, Route]:
+    """What happens with the messages of each topic that counts."""
+    routes: dict[str, Route] = {}
+    for camera in inputs.loaded.site.cameras:
+        found, tracked, status, plates = (
+            inputs.topic(camera, topic)
+            for topic in (
+                names.DETECTIONS,
+                names.TRACKS,
+                names.CAMERA_STATUS,
+                names.PLATE_SIGHTINGS,
+            )
+        )
+        if inputs.has(found) and not (from_tracks and inputs.has(tracked)):
+            routes[found] = _on_users(camera, pipeline.on_detections)
+        elif inputs.has(tracked):
+            routes[tracked] = _on_users(camera, pipeline.on_tracks)
+        else:
+            warnings.append(f"camera {camera}: the bag holds neither its detections nor tracks")
+            continue
+        if inputs.has(status):
+            routes[status] = _on_status(camera, pipeline)
+        else:
+            warnings.append(f"camera {camera}: no camera_status in the bag: taken as ok")
+            pipeline.on_camera_status(camera, CameraState.OK)
+        if inputs.has(plates):
+            routes[plates] = _on_plate(camera, pipeline)
+    if not routes:
+        raise BagError(f"{inputs.bag.folder}: holds neither detections nor tracks to judge")
+    signals = inputs.site_topic(names.SIGNALS)
+    if inputs.has(signals):
+        routes[signals] = _on_signal(pipeline)
+    elif inputs.loaded.site.signals:
+        warnings.append("no signals in the bag: no rule that needs one will find anything")
+    return routes
+
+
+def _on_users(camera: str, then: Callable[[Any], list[Finding]]) -> Route:
+    def route(message: Any) -> list[Finding]:
+        if not (message.header.stamp.sec or message.header.stamp.nanosec):
+            raise BagError(f"camera {camera}: its messages carry no stamps; nothing can be judged")
+        return then(tracks_of(message, camera))
+
+    return route
+
+
+def _on_status(camera: str, pipeline: Pipeline) -> Route:
+    def route(message: Any) -> list[Finding]:
+        pipeline.on_camera_status(camera, state_of(message))
+        return []
+
+    return route
+
+
+def _on_signal(pipeline: Pipeline) -> Route:
+    def route(message: Any) -> list[Finding]:
+        pipeline.on_signal(signal_of(message))
+        return []
+
+    return route
+
+
+def _on_plate(camera: str, pipeline: Pipeline) -> Route:
+    from bconnect_replay.core.plates import sighting_of
+
+    return lambda message: pipeline.on_plate(sighting_of(message, camera))
+
+
+def trackers(site: Site) -> dict[str, Any]:
+    """ByteTrack for each camera, set as the site says."""
+    from bconnect_detect.adapters.bytetrack import ByteTrack, ByteTrackSettings
+
+    told = site.tracker.model_dump()
+    settings = ByteTrackSettings(
+        **{f.name: told[f.name] for f in fields(ByteTrackSettings) if f.name in told}
+    )
+    return {name: ByteTrack(c.detect.rate, settings) for name, c in site.cameras.items()}
+
+
+def grounds(calibrations: dict[str, Calibration]) -> dict[str, Placer]:
+    """What places tracks on the ground, for each calibrated camera."""
+    try:
+        from bconnect_detect.core.ground import Ground
+    except ModuleNotFoundError:
+        return {}
+    return {name: Ground(c) for name, c in calibrations.items() if c.has_ground}
+
+
+def _line(finding: Finding, calibrations: dict[str, Calibration]) -> dict[str, Any]:
+    """A finding's line, with the way of its foot on the ground where that is known."""
+    line = line_of(finding)
+    calibration = calibrations.get(finding.camera)
+    line["way"] = []
+    if calibration is not None and calibration.has_ground:
+        x, y = finding.road_user.foot
+        foot = (x / finding.width, y / finding.height)
+        places = calibration.to_ground(np.array([*finding.trail, foot]))
+        known = places[np.isfinite(places).all(axis=1)]
+        line["way"] = [[number(x), number(y)] for x, y in known.tolist()]
+        if line["x"] is None and np.isfinite(places[-1]).all():
+            line["x"], line["y"] = (number(v) for v in places[-1].tolist())
+    return line
+
+
+def _summary(
+    inputs: Inputs,
+    pipeline: Pipeline,
+    lines: list[dict[str, Any]],
+    warnings: list[str],
+    refused: Counter[str],
+) -> dict[str, Any]:
+    kinds = Counter(line["kind"] for line in lines if not line["same_as"])
+    return {
+        "software": __version__,
+        "site": inputs.loaded.site.site,
+        "recorded_as": inputs.recorded,
+        "start": inputs.bag.start,
+        "end": inputs.bag.end,
+        "findings": dict(sorted(kinds.items())),
+        "sights": len(lines),
+        "dropped_messages": sum(refused.values()),
+        "cameras": {
+            camera: {
+                "images": w.images,
+                "tracks": w.tracks,
+                "seconds": number(w.seconds),
+                "believed_seconds": number(w.believed),
+                "rules": [word(rule.type) for rule in pipeline.judge.books[camera].rules],
+            }
+            for camera, w in pipeline.watched.items()
+        },
+        "off": list(pipeline.judge.off),
+        "warnings": warnings,
+    }
+
+
+def write(result: Result, out: Path) -> None:
+    """findings.jsonl and rerun.json into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = "".join(
+        json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in result.lines
+    )
+    (out / FINDINGS).write_text(text, encoding="utf-8")
+    told = json.dumps(result.summary, indent=2, ensure_ascii=False, allow_nan=False)
+    (out / SUMMARY).write_text(told + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
