@@ -1,0 +1,250 @@
+"""Who crossed a signal's stop line while it was red: the watch that red_light and stop_line share.
+
+        depth < 0      before the line: seen there ``min_before`` times
+        ====== line    its front may be here from the last look at which it surely was not
+        depth > 0      past the line: now it is surely here
+
+Guilty is who was surely before the line when red was older than ``grace``, and is seen surely
+past it with red at every look since. The true crossing lies in between, so red was older.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.emergency import Emergency
+from bconnect_detect.core.footprint import Extent, Footprint
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.rule import Context, Place
+from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, SignalReading, Tracks
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingSettings:
+    """When a line was crossed."""
+
+    past: float = 0.1  # box sizes from the line to be clearly before or past it
+    past_ground: float = 0.4  # m, likewise where the camera is calibrated
+    past_least: float = 0.04  # box sizes: nothing is clearer than that
+    strip: float = 0.5  # of the line's length beyond its ends where vehicles are followed
+    beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
+    leap: float = 1.5  # box sizes between two looks at most
+    gap: float = 1.0  # s between two looks at most
+    min_before: int = 2  # images of it before the line
+    forget: float = 20.0  # s
+
+
+@dataclass(slots=True)
+class Crossing:
+    """How far one track has come. Times in ns."""
+
+    before: int = 0  # images clearly before the line
+    before_stamp: int = 0
+    before_front: Pair = (0.0, 0.0)
+    stamp: int = 0
+    foot: Pair = (0.0, 0.0)
+    crossed: int = 0  # 0: not, or not guilty
+    red: SignalReading | None = None  # at the crossing
+    red_for: float = 0.0  # s, at the crossing
+    stands_at: Pair | None = None
+    since: int = 0  # what the rule waits for (standing, being in the junction) began
+    looks: int = 0  # images of it
+    reported: bool = False
+    trail: tuple[Pair, ...] = ()
+
+    def acquit(self) -> None:
+        """Whatever it did, it is not this; it must come from before the line again."""
+        self.before, self.crossed, self.stands_at, self.looks = 0, 0, None, 0
+
+
+class SignalLine:
+    """Base of a rule on a stop line with a signal; a rule says what guilty ones must do next."""
+
+    type: ClassVar[ViolationType]
+    zone_kinds: ClassVar[frozenset[ZoneKind]] = frozenset({ZoneKind.STOP_LINE})
+    fixed_view: ClassVar[bool] = True
+
+    def __init__(self, place: Place, settings: CrossingSettings) -> None:
+        zone, name = place.zone, word(self.type)
+        if zone.line is None:
+            raise ConfigError(f"{place.key}.line: is missing; {name} needs a line")
+        if zone.signal is None:
+            raise ConfigError(f"{place.key}.signal: is missing; {name} needs its signal's name")
+        if zone.direction is None and not place.junctions:
+            raise ConfigError(
+                f"{place.key}.direction: is missing; {name} needs an arrow of travel "
+                "[[x, y], [x, y]] or a zone of kind junction on the same camera"
+            )
+        self.place = place
+        self.common = settings
+        self.signal = zone.signal
+        self._line = zone.line
+        self._drawn: Line | None = None
+        self._emergency = Emergency()
+        self._tracks: Memory[Crossing] = Memory(Crossing, int(settings.forget * SECOND))
+
+    def check(self, tracks: Tracks, context: Context) -> list[Finding]:
+        """See ``Rule.check``."""
+        self._tracks.expire(tracks.stamp)
+        yielding = self._emergency.look(tracks)
+        if yielding or not self.place.zone.is_active(self.place.local(tracks.stamp)):
+            self._tracks.clear()
+            return []
+        line = self._line_in(tracks)
+        findings = []
+        for row in line.near(tracks, self.place, self.common.strip):
+            user = tracks[row]
+            if no_foot(user, tracks):
+                self._tracks.drop(user.track_id)
+                continue
+            known = self._tracks.touch(user.track_id, tracks.stamp)
+            if found := self._follow(known, user, tracks, line, context):
+                known.reported = True
+                findings.append(found)
+        return findings
+
+    def reset(self, forget_places: bool = True) -> None:
+        """See ``Rule.reset``."""
+        self._tracks.clear()
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def red(self, context: Context, stamp: int) -> SignalReading | None:
+        """The signal's reading where it is surely red."""
+        reading = context.signal(self.signal, stamp)
+        return reading if reading and reading.aspect == SignalAspect.RED else None
+
+    def judge(
+        self,
+        known: Crossing,
+        user: RoadUser,
+        extent: Extent,
+        tracks: Tracks,
+        line: "Line",
+        red: SignalReading,
+    ) -> Finding | None:
+        """What became of one that crossed in red, which it still is."""
+        raise NotImplementedError
+
+    def _line_in(self, tracks: Tracks) -> "Line":
+        size = tracks.width, tracks.height
+        if self._drawn is None or self._drawn.size != size:
+            self._drawn = Line(self.place, self._line, size)
+        return self._drawn
+
+    def _follow(
+        self, known: Crossing, user: RoadUser, tracks: Tracks, line: "Line", context: Context
+    ) -> Finding | None:
+        s, size = self.common, geometry.size(user.box)
+        if known.stamp and (
+            tracks.stamp - known.stamp > s.gap * SECOND
+            or geometry.distance(known.foot, user.foot) > s.leap * size
+        ):
+            known.acquit()
+        extent, margin = line.footprint.extent(user), self._margin(user, line)
+        known.trail = (*known.trail[-31:], user.foot)
+        known.stamp, known.foot = tracks.stamp, user.foot
+        if line.depth(extent.front_most) < -margin:
+            known.before += 1
+            known.before_stamp, known.before_front = tracks.stamp, extent.front_most
+            known.crossed, known.stands_at = 0, None
+            return None
+        red = self.red(context, tracks.stamp)
+        if red is None or (known.red and known.crossed and red.since != known.red.since):
+            known.acquit()
+            return None
+        if line.depth(extent.front_least) <= margin:
+            return None
+        if not known.crossed and known.before >= s.min_before:
+            self._cross(known, extent, tracks.stamp, line, context)
+        if not known.crossed or known.reported:
+            return None
+        return self.judge(known, user, extent, tracks, line, red)
+
+    def _margin(self, user: RoadUser, line: "Line") -> float:
+        """Pixels from the line to be clearly before or past it."""
+        s, size = self.common, geometry.size(user.box)
+        footprint = line.footprint
+        ground = (s.past_ground + 2 * footprint.stddev) * footprint.pixels_per_metre(user)
+        return max(s.past_least * size, min(s.past * size, ground)) if ground > 0 else s.past * size
+
+    def _cross(
+        self, known: Crossing, extent: Extent, stamp: int, line: "Line", context: Context
+    ) -> None:
+        before, known.before = known.before_stamp, 0
+        red = self.red(context, before)
+        if red is None:
+            return
+        red_for = (before - red.since) / SECOND
+        if red_for > self.place.zone.grace and line.crossed_within(
+            known.before_front, extent.front_least, self.common.beside
+        ):
+            known.crossed, known.red, known.red_for = stamp, red, red_for
+
+
+class Line:
+    """A line of one image size, in pixels, with the side that traffic travels to."""
+
+    def __init__(self, place: Place, line: tuple[Pair, ...], size: tuple[int, int]) -> None:
+        self.size = size
+        self._a, self._b = geometry.to_pixels(line, *size)
+        self._junctions = [geometry.to_pixels(region, *size) for region in place.junctions]
+        across = self._b - self._a
+        self._length = float(np.hypot(*across))
+        self._along = across / self._length
+        normal = np.array((-self._along[1], self._along[0]))
+        if place.zone.direction is not None:
+            ahead = np.diff(geometry.to_pixels(place.zone.direction, *size), axis=0)[0]
+        else:
+            middle = (self._a + self._b) / 2
+            centres = [region.mean(axis=0) - middle for region in self._junctions]
+            ahead = min(centres, key=lambda c: float(np.hypot(*c)))
+        self._normal = normal if float(normal @ ahead) >= 0 else -normal
+        ends = np.array((self._a, self._b))
+        self.footprint = Footprint(ends, self._normal, size, place.calibration)
+
+    @property
+    def has_junction(self) -> bool:
+        """Whether the camera's junction is drawn."""
+        return bool(self._junctions)
+
+    def near(self, tracks: Tracks, place: Place, strip: float) -> list[int]:
+        """Rows of tracked vehicles on the road the line crosses."""
+        if not len(tracks):
+            return []
+        kinds = np.isin(tracks.kind, [int(kind) for kind in place.kinds])
+        along = self.along(geometry.feet(tracks.boxes))
+        near = (along >= -strip) & (along <= 1 + strip)
+        areas = (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
+        return np.flatnonzero(kinds & near & areas & (tracks.track_id > 0)).tolist()
+
+    def depth(self, point: Pair) -> float:
+        """Pixels past the line in the direction of travel; negative: before it."""
+        return float((np.asarray(point) - self._a) @ self._normal)
+
+    def crossed_within(self, before: Pair, after: Pair, beside: float) -> bool:
+        """Whether the step from before to after met the line between its ends."""
+        d0, d1 = self.depth(before), self.depth(after)
+        meets = np.asarray(before) + (np.asarray(after) - before) * (d0 / (d0 - d1))
+        along = float(self.along(meets[None])[0])
+        return -beside <= along <= 1 + beside
+
+    def along(self, points: np.ndarray) -> np.ndarray:
+        """Where points (n, 2) lie along the line: 0 and 1 are its ends."""
+        return np.asarray((points - self._a) @ self._along / self._length)
+
+    def in_junction(self, point: Pair) -> bool:
+        """Whether a point lies in a junction region of this camera."""
+        one = np.array([point])
+        return any(bool(geometry.inside(one, region)[0]) for region in self._junctions)
+
+
+def no_foot(user: RoadUser, tracks: Tracks, margin: float = 2.0) -> bool:
+    """Whether the image's border hides where a road user stands."""
+    x_min, _, x_max, y_max = user.box
+    return x_min <= margin or x_max >= tracks.width - margin or y_max >= tracks.height - margin
