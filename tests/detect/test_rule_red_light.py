@@ -108,8 +108,9 @@ def test_making_room_for_an_ambulance():
 
 
 def test_a_flapping_signal_is_no_signal():
-    book = signals([(i * 0.3, (R, G)[i % 2]) for i in range(20)], 6)
-    assert play(rule(), 5, through(), book) == []
+    flash = [(0, R), (1.2, G), (1.4, R)]  # an old red but for one blink before the line
+    assert play(rule(grace=0.1), 5, through(), signals(flash, 6)) == []
+    assert len(play(rule(grace=0.1), 5, through(), signals([(0, R)], 6))) == 1
 
 
 def test_what_the_rule_needs():
@@ -119,14 +120,15 @@ def test_what_the_rule_needs():
         rule(junctions=(), direction=None)
 
 
+AWAY = {"line": [[-3.5, 30], [3.5, 30]], "junction": [[-6, 34], [6, 34], [6, 48], [-6, 48]]}
+TOWARD = {"line": [[-3.5, 42], [3.5, 42]], "junction": [[-6, 24], [6, 24], [6, 38], [-6, 38]]}
+
+
 class TestOnTheStreet:
     """In metres, by a calibrated camera: the front counts, whichever end is seen."""
 
-    AWAY = {"line": [[-3.5, 30], [3.5, 30]], "junction": [[-6, 34], [6, 34], [6, 48], [-6, 48]]}
-    TOWARD = {"line": [[-3.5, 42], [3.5, 42]], "junction": [[-6, 24], [6, 24], [6, 38], [-6, 38]]}
-
     def made(self, kind=RedLight, away: bool = True, calibrated: bool = True):
-        where = self.AWAY if away else self.TOWARD
+        where = AWAY if away else TOWARD
         basis = "signal" if kind is RedLight else "marking"
         return kind(street("stop_line", calibrated, signal="lampu", basis=basis, **where))
 

@@ -78,3 +78,35 @@ def test_never_a_colour_nobody_reported_around_then(readings):
         if found is not None:
             assert found.since <= stamp and found.aspect != UNKNOWN
             assert any(a == found.aspect and abs(s - tick) <= 400 for s, a in readings)
+
+
+AMBER = SignalAspect.AMBER
+
+
+def test_a_blink_makes_its_surroundings_unknown():
+    book = signals([(0, RED), (20, GREEN), (20.3, RED)], 40, name="a")
+    assert [at(book, t) for t in (10, 16, 20.1, 22, 25)] == [RED, None, None, None, None]
+    assert at(book, 30) == RED and book.at("a", T0 + 30 * SECOND).since > T0 + 20 * SECOND
+
+
+def test_too_many_changes_are_no_plan():
+    often = signals([(i * 0.8, (RED, GREEN)[i % 2]) for i in range(12)], 20, name="a")
+    assert at(often, 6) is None and at(often, 19) == GREEN
+    # all red, red with amber, green, amber, red: as quick as a real junction may be
+    quick = [(0, RED), (10, AMBER), (11, GREEN), (18, AMBER), (21, RED)]
+    book = signals(quick, 30, name="a")
+    assert [at(book, t) for t in (9, 10.5, 12, 19, 22)] == [RED, AMBER, GREEN, AMBER, RED]
+
+
+def test_looking_away_is_no_change():
+    book = signals([(0, RED), (10, UNKNOWN), (10.2, RED)], 20, name="a")
+    assert [at(book, t) for t in (9, 10.1, 12)] == [RED, None, RED]
+
+
+def test_one_reading_from_the_next_hour_is_survived():
+    book = SignalBook({"a": 2.0})
+    read(book, 0, RED)
+    read(book, 3600, GREEN)
+    for t in (1, 2, 3):
+        read(book, t, RED)
+    assert at(book, 3) == RED and book.at("a", T0 + 3 * SECOND).since >= T0 + SECOND
