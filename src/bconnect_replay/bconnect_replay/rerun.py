@@ -84,13 +84,8 @@ def rerun(
     tracks: take the bag's tracks even where it holds detections. images: detect in the
     cameras' files; what was detected lies in ``out/detections``. Raises ConfigError.
     """
-    bag, out = Path(bag), Path(out)
-    if images:
-        from bconnect_replay.watch import watch
-
-        bag = watch(bag, site, out)
-        site = site or bag.parent / "site.yaml"
-    inputs = open_inputs(bag, site, out)
+    out = Path(out)
+    inputs = open_inputs(_watched(Path(bag), site, out) if images else Path(bag), site, out)
     with inputs.bag:
         result = judge_bag(inputs, tracks)
         result.summary["inputs"] = digests(inputs)
@@ -99,6 +94,13 @@ def rerun(
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
     return result
+
+
+def _watched(bag: Path, site: str | Path | None, out: Path) -> Path:
+    """A bag of what the detector sees in the cameras' files."""
+    from bconnect_replay.watch import watch
+
+    return watch(bag, site, out)
 
 
 def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
@@ -259,6 +261,7 @@ def _summary(
                 "tracks": w.tracks,
                 "seconds": number(w.seconds),
                 "believed_seconds": number(w.believed),
+                "asked": list(inputs.loaded.site.cameras[camera].rules),
                 "rules": [word(rule.type) for rule in pipeline.judge.books[camera].rules],
             }
             for camera, w in pipeline.watched.items()

@@ -66,7 +66,9 @@ class Found:
     high: float = nan
     limit: float = nan
     same_as: str = ""
+    road_user: str = ""
     explanation: str = ""
+    way: tuple[tuple[float, float], ...] = ()  # m, of its foot
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,15 @@ def found_of(plain: Any) -> Found:
         zone=values.text("zone", ""),
         track=values.stamp("track", 0),
         same_as=values.text("same_as", ""),
+        road_user=values.text("road_user", ""),
         explanation=values.text("explanation", ""),
-        **{k: values.number(k) for k in ("x", "y", "measured", "low", "high", "limit")},
+        way=values.way(),
+        x=values.number("x"),
+        y=values.number("y"),
+        measured=values.number("measured"),
+        low=values.number("low"),
+        high=values.number("high"),
+        limit=values.number("limit"),
     )
 
 
@@ -112,8 +121,14 @@ def event_of(plain: Any) -> Event:
         start=values.stamp("start"),
         end=values.stamp("end"),
         cameras=values.texts("cameras"),
-        **{k: values.text(k, "") for k in ("vehicle", "road_user", "place", "why")},
-        **{k: values.number(k) for k in ("x", "y", "speed", "limit")},
+        vehicle=values.text("vehicle", ""),
+        road_user=values.text("road_user", ""),
+        place=values.text("place", ""),
+        why=values.text("why", ""),
+        x=values.number("x"),
+        y=values.number("y"),
+        speed=values.number("speed"),
+        limit=values.number("limit"),
     )
 
 
@@ -144,6 +159,12 @@ class _Line:
         if self._plain.get(key) is None:
             return nan
         return float(self._get(key, (int, float), "a number or null", None))
+
+    def way(self) -> tuple[tuple[float, float], ...]:
+        try:
+            return tuple((float(x), float(y)) for x, y in self._plain.get("way") or ())
+        except (TypeError, ValueError):
+            raise ConfigError("way: needs a list of places [[x, y], ...], m") from None
 
     def kind(self) -> str:
         found = self.text("kind")
