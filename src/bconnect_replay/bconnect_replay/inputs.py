@@ -139,7 +139,7 @@ def _compare(inputs: Inputs, info: Any) -> None:
     if info.software_version != loaded.software:
         warn(f"recorded by version {info.software_version or '?'}, judged by {loaded.software}")
     if loaded.to_yaml() != info.site_yaml and loaded.sha256 != info.site_sha256:
-        warn(f"{loaded.shown} differs from the site file the bag was recorded with")
+        warn(f"{loaded.path.name} differs from the site file the bag was recorded with")
 
 
 def digests(inputs: Inputs) -> dict[str, str]:

@@ -1,0 +1,144 @@
+"""Rerun: a bag judged without a graph; the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from replay_scenes import SITE, SITE_FILE, T0, make_folder, write_info, write_status, write_users
+
+from bconnect_replay.adapters.bag import BagError, BagWriter
+from bconnect_replay.rerun import main, rerun
+from bconnect_site.errors import ConfigError
+
+
+def test_finds_the_offence_and_not_the_lawful_driver(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0, -60.0)  # lawful is to the left
+    result = rerun(folder, out=tmp_path / "found")
+    (one,) = result.lines
+    assert one["kind"] == "wrong_way" and one["camera"] == "utara" and one["zone"] == "lajur"
+    assert one["started"] >= T0 and one["stamp"] > one["started"]
+    assert one["article"].startswith("UU 22/2009") and one["limit"] and one["x"] is None
+    assert result.summary["findings"] == {"wrong_way": 1}
+    assert result.summary["cameras"]["utara"]["images"] == 80
+    assert result.summary["cameras"]["utara"]["believed_seconds"] == pytest.approx(7.9, abs=0.01)
+    assert json.loads((tmp_path / "found" / "findings.jsonl").read_text()) == one
+    assert json.loads((tmp_path / "found" / "rerun.json").read_text()) == result.summary
+
+
+def test_the_lawful_driver_alone_gives_nothing(tmp_path: Path) -> None:
+    result = rerun(make_folder(tmp_path / "made", -60.0, -40.0), out=tmp_path / "found")
+    assert result.lines == []
+    assert (tmp_path / "found" / "findings.jsonl").read_text() == ""
+
+
+def test_same_input_same_bytes(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0, 45.0, -60.0)
+    for name in ("one", "two"):
+        rerun(folder, out=tmp_path / name)
+    moved = shutil.copytree(folder, tmp_path / "elsewhere" / "copy")
+    rerun(moved, out=tmp_path / "three")
+    for file in ("findings.jsonl", "rerun.json"):
+        one = (tmp_path / "one" / file).read_bytes()
+        assert one == (tmp_path / "two" / file).read_bytes()
+        assert one == (tmp_path / "three" / file).read_bytes()
+
+
+def test_tracks_of_the_bag_are_taken_where_there_are_no_detections(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0, topic="tracks")
+    (one,) = rerun(folder, out=tmp_path / "found").lines
+    assert one["track"] == 1
+
+
+def test_an_unbelieved_camera_finds_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "site.yaml").write_text(yaml.safe_dump(SITE_FILE))
+    with BagWriter(folder / "bag") as bag:
+        write_info(bag)
+        write_status(bag, T0, state=6)
+        for n in range(80):
+            x = 40.0 + 6.0 * n
+            write_users(bag, T0 + n * 100_000_000, [(x, 120, x + 60, 160)])
+    result = rerun(folder, out=tmp_path / "found")
+    assert result.lines == []
+    assert result.summary["cameras"]["utara"]["believed_seconds"] == 0.0
+
+
+def test_without_camera_status_it_judges_and_warns(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0, status=False)
+    result = rerun(folder, out=tmp_path / "found")
+    assert len(result.lines) == 1
+    assert any("no camera_status in the bag: taken as ok" in w for w in result.warnings)
+
+
+def test_a_site_file_other_than_the_recorded_one_is_warned_of(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0)
+    result = rerun(folder, out=tmp_path / "found")
+    assert any("differs from the site file" in w for w in result.warnings)
+
+
+def test_the_site_the_bag_tells_judges_it(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "made", 60.0)
+    from bconnect_site.loader import load_site
+
+    loaded = load_site(folder / "site.yaml")
+    alone = tmp_path / "alone"
+    with BagWriter(alone) as bag:
+        write_info(bag, site_yaml=loaded.to_yaml(), site_sha256=loaded.sha256)
+        for n in range(80):
+            write_users(bag, T0 + n * 100_000_000, [(40 + 6 * n, 120, 100 + 6 * n, 160)])
+    result = rerun(alone, out=tmp_path / "found")
+    assert len(result.lines) == 1
+    assert any("the site is the one the bag tells" in w for w in result.warnings)
+
+
+def refused(*args: object, **keys: object) -> str:
+    with pytest.raises(ConfigError) as error:
+        rerun(*args, **keys)  # type: ignore[arg-type]
+    assert len(error.value.sentences) == 1
+    return str(error.value)
+
+
+def test_bad_bags_are_one_sentence(tmp_path: Path) -> None:
+    out = tmp_path / "found"
+    unstamped = make_folder(tmp_path / "unstamped", 60.0, stamps=False)
+    assert "carry no stamps" in refused(unstamped, out=out)
+    other = make_folder(tmp_path / "other", 60.0)
+    site = {**SITE_FILE, "cameras": {"selatan": SITE_FILE["cameras"]["utara"]}}
+    (other / "site.yaml").write_text(yaml.safe_dump(site))
+    assert "holds neither detections nor tracks" in refused(other, out=out)
+    with BagWriter(tmp_path / "bare") as bag:
+        write_users(bag, T0, [])
+    assert "--site: is needed" in refused(tmp_path / "bare", out=out)
+    assert "there is no such bag" in refused(tmp_path / "nowhere", out=out)
+
+
+def test_a_message_nobody_understands_is_dropped_and_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "site.yaml").write_text(yaml.safe_dump(SITE_FILE))
+    with BagWriter(folder / "bag") as bag:
+        for n in range(80):
+            stamp = T0 + n * 100_000_000
+            write_users(bag, stamp, [(40 + 6 * n, 120, 100 + 6 * n, 160)])
+        odd = bag.make(
+            "bconnect_msgs/msg/RoadUserArray", header=bag.header(stamp + 1), kind=[99], x_min=[1.0]
+        )
+        bag.write(f"/{SITE}/utara/detections", odd, stamp + 1)
+    result = rerun(folder, out=tmp_path / "found")
+    assert len(result.lines) == 1
+    assert result.summary["dropped_messages"] == 1
+    assert any("kind 99 of a road user is not known here" in w for w in result.warnings)
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_folder(tmp_path / "made", 60.0)
+    assert main([str(folder)]) == 0
+    assert "1 findings: 1 wrong_way" in capsys.readouterr().out
+    assert (folder / "found" / "findings.jsonl").is_file()
+    with pytest.raises(BagError):
+        main([str(tmp_path / "nowhere")])
