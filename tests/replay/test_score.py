@@ -83,9 +83,12 @@ def test_swapped_cameras_match_by_camera() -> None:
 def test_events_no_camera_saw_are_not_counted() -> None:
     made, _ = score([], [event(cameras=()), event(at=50)])
     assert (made.unseen, made.kinds["speeding"].missed) == (1, 1)
-    watched = {"utara": frozenset({"racing"})}
-    made, _ = score([], [event(at=50)], watched=watched)
-    assert (made.unseen, made.kinds) == (1, {})
+    for asked in ({"racing": []}, {"speeding": ["lajur"]}):
+        made, _ = score([], [event(at=50, place="depan")], watched={"utara": asked})
+        assert (made.unseen, made.kinds) == (1, {})
+    for asked in ({"speeding": []}, {"speeding": ["lajur", "depan"]}):
+        made, _ = score([], [event(at=50, place="depan")], watched={"utara": asked})
+        assert (made.unseen, made.kinds["speeding"].missed) == (0, 1)
 
 
 def test_a_false_finding_names_the_near_miss_it_hit() -> None:
@@ -149,7 +152,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     write_lines(truth / "truth.jsonl", [plain(event(at=10))])
     write_lines(truth / "lawful.jsonl", [plain(event(at=98, why="yielded to an ambulance"))])
     (truth / "made.json").write_text('{"weather": {"light": "night", "rain": 0.5}}')
-    cameras = {"utara": {"believed_seconds": 1800.0, "asked": ["speeding"]}}
+    cameras = {"utara": {"believed_seconds": 1800.0, "asked": {"speeding": []}}}
     (told / "rerun.json").write_text(json.dumps({"cameras": cameras}))
     return told, truth
 
@@ -167,6 +170,16 @@ def test_command_line(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[
     made = json.loads(one)
     assert made["all"]["right"] == 1 and made["false_per_camera_hour"] == 2.0
     assert list(made["conditions"]) == ["night, rain"]
+
+
+def test_events_of_judging_seeds_are_not_listed(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, truth = folders
+    for seed, listed in ((99, True), (1000, False)):
+        (truth / "made.json").write_text(json.dumps({"seed": seed}))
+        assert main([str(told), str(truth), "--list"]) == 0
+        assert ("false   speeding" in capsys.readouterr().out) == listed
 
 
 @pytest.mark.parametrize(

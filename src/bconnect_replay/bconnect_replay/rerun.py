@@ -25,8 +25,8 @@ from bconnect_replay.inputs import Inputs, digests, open_inputs
 from bconnect_site import names
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
-from bconnect_site.kinds import CameraState, word
-from bconnect_site.model import Site
+from bconnect_site.kinds import CameraState, ViolationType, word
+from bconnect_site.model import RULE_ZONES, Site
 
 FINDINGS, SUMMARY = "findings.jsonl", "rerun.json"
 
@@ -84,8 +84,10 @@ def rerun(
     tracks: take the bag's tracks even where it holds detections. images: detect in the
     cameras' files; what was detected lies in ``out/detections``. Raises ConfigError.
     """
-    out = Path(out)
-    inputs = open_inputs(_watched(Path(bag), site, out) if images else Path(bag), site, out)
+    bag, out = Path(bag), Path(out)
+    if images:
+        bag, site = _watched(bag, site, out)
+    inputs = open_inputs(Path(bag), site, out)
     with inputs.bag:
         result = judge_bag(inputs, tracks)
         result.summary["inputs"] = digests(inputs)
@@ -96,11 +98,11 @@ def rerun(
     return result
 
 
-def _watched(bag: Path, site: str | Path | None, out: Path) -> Path:
-    """A bag of what the detector sees in the cameras' files."""
-    from bconnect_replay.watch import watch
+def _watched(bag: Path, site: str | Path | None, out: Path) -> tuple[Path, Path]:
+    """A bag of what the detector sees in the cameras' files, and the site file."""
+    from bconnect_replay.watch import site_file, watch
 
-    return watch(bag, site, out)
+    return watch(bag, site, out), site_file(bag, site)
 
 
 def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
@@ -246,6 +248,7 @@ def _summary(
     refused: Counter[str],
 ) -> dict[str, Any]:
     kinds = Counter(line["kind"] for line in lines if not line["same_as"])
+    asked = {camera: _asked(inputs.loaded.site, camera) for camera in pipeline.watched}
     return {
         "software": __version__,
         "site": inputs.loaded.site.site,
@@ -261,7 +264,7 @@ def _summary(
                 "tracks": w.tracks,
                 "seconds": number(w.seconds),
                 "believed_seconds": number(w.believed),
-                "asked": list(inputs.loaded.site.cameras[camera].rules),
+                "asked": asked[camera],
                 "rules": [word(rule.type) for rule in pipeline.judge.books[camera].rules],
             }
             for camera, w in pipeline.watched.items()
@@ -269,6 +272,19 @@ def _summary(
         "off": list(pipeline.judge.off),
         "warnings": warnings,
     }
+
+
+def _asked(site: Site, camera: str) -> dict[str, list[str]]:
+    """The kinds a camera shall judge and the zones it shall judge them on; none: anywhere."""
+    zones = site.cameras[camera].zones
+    asked = {
+        word(kind): [name for name, zone in zones.items() if zone.kind in RULE_ZONES[kind]]
+        for kind in site.cameras[camera].rule_types
+    }
+    for name, section in site.sections.items():
+        if camera in (section.entry.partition("/")[0], section.exit.partition("/")[0]):
+            asked.setdefault(word(ViolationType.SECTION_SPEED), []).append(name)
+    return asked
 
 
 def write(result: Result, out: Path) -> None:

@@ -9,12 +9,13 @@ from math import nan
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bconnect_replay.core.figures import Note, Score, score, summary
+from bconnect_replay.core.figures import Note, Score, Watched, score, summary
 from bconnect_replay.core.line import event_of, found_of
 from bconnect_replay.core.table import notes_text, table_text
 from bconnect_site.errors import ConfigError
 
 T = TypeVar("T")
+JUDGING = 1000  # seeds from here up judge and are never looked at; 0 to 99 are for tuning
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Run:
     score: Score
     notes: list[Note]
     conditions: str  # "day", "night", "day, rain": what it was filmed in; "" unknown
+    seed: int | None = None  # of the simulation that made it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,9 +57,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     print(table_text(groups))
     if options.list:
-        for run in runs:
-            print(notes_text(run.notes))
+        _list(runs)
     return 0
+
+
+def _list(runs: Sequence[Run]) -> None:
+    """Every miss; but never of seeds that judge: nobody shall tune on them."""
+    for run in runs:
+        if run.seed is not None and run.seed >= JUDGING:
+            print(f"seed {run.seed} is for judging (from {JUDGING} up): its events are not listed")
+        else:
+            print(notes_text(run.notes))
 
 
 def by_conditions(runs: Sequence[Run]) -> dict[str, Score]:
@@ -80,7 +90,9 @@ def score_run(found: Path, truth: Path) -> Run:
     lawful = read_lines(near, event_of) if near.is_file() else []
     told = _json(_file(found, "findings.jsonl").parent / "rerun.json")
     made, notes = score(findings, events, lawful, _hours(told), _watched(told))
-    return Run(made, notes, _conditions(_json(file.parent / "made.json")))
+    told = _json(file.parent / "made.json")
+    seed = told.get("seed")
+    return Run(made, notes, _conditions(told), seed if isinstance(seed, int) else None)
 
 
 def read_lines(file: Path, read: Callable[[Any], T]) -> list[T]:
@@ -130,12 +142,12 @@ def _hours(told: dict[str, Any]) -> float:
     return sum(float(c.get("believed_seconds") or 0.0) for c in cameras.values()) / 3600.0
 
 
-def _watched(told: dict[str, Any]) -> dict[str, frozenset[str]] | None:
-    """Kinds each camera was asked to judge; None: not told."""
+def _watched(told: dict[str, Any]) -> Watched | None:
+    """What each camera was asked to judge, and where; None: not told."""
     cameras = told.get("cameras")
     if not isinstance(cameras, dict):
         return None
-    return {name: frozenset(c.get("asked", ())) for name, c in cameras.items()}
+    return {name: dict(camera.get("asked") or {}) for name, camera in cameras.items()}
 
 
 def _conditions(made: dict[str, Any]) -> str:

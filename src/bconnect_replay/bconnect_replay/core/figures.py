@@ -11,6 +11,8 @@ from bconnect_replay.core.line import Event, Found, number
 from bconnect_replay.core.matching import SECOND, Incident, distance, incidents, match
 
 SPEED_KINDS = ("speeding", "section_speed")
+# By camera, the kinds it was asked to judge, each with its zones (none: anywhere).
+Watched = Mapping[str, Mapping[str, Sequence[str]]]
 KMH = 1.0 / 3.6  # m/s
 _BAND, _SHARE = 3.0 * KMH, 0.03  # m/s and of the speed; the larger is allowed
 
@@ -81,10 +83,10 @@ def score(
     truth: Sequence[Event],
     lawful: Sequence[Event] = (),
     hours: float = nan,
-    watched: Mapping[str, frozenset[str]] | None = None,
+    watched: Watched | None = None,
 ) -> tuple[Score, list[Note]]:
-    """One run. ``watched``: kinds each camera was asked to judge; an event that no such camera
-    had in its picture is not counted. The order of findings does not matter."""
+    """One run. An event is not counted when no camera that was to judge it had it in its picture.
+    The order of findings does not matter."""
     seen = [e for e in truth if _could_be_seen(e, watched)]
     told = incidents(found)
     matched = match(told, seen)
@@ -119,10 +121,14 @@ def score(
     return made, sorted(notes, key=lambda n: (n.kind, n.what, n.stamp))
 
 
-def _could_be_seen(event: Event, watched: Mapping[str, frozenset[str]] | None) -> bool:
+def _could_be_seen(event: Event, watched: Watched | None) -> bool:
     if watched is None:
         return bool(event.cameras)
-    return any(event.kind in watched.get(camera, ()) for camera in event.cameras)
+    for camera in event.cameras:
+        zones = watched.get(camera, {}).get(event.kind)
+        if zones is not None and (not zones or not event.place or event.place in zones):
+            return True
+    return False
 
 
 def _hit(tally: Tally, incident: Incident, event: Event) -> None:
