@@ -60,7 +60,7 @@ def _value(hint: Any, field: Field[Any], value: object, where: str, key: str) ->
         return build(hint, value, where, key)
     if get_origin(hint) is tuple:
         return _list(hint, field, value, where, key)
-    if get_origin(hint) is dict:
+    if get_origin(hint) in (dict, Mapping):
         if not isinstance(value, Mapping):
             raise _fault(where, key, f"must hold keys and values, found {_show(value)}")
         item = get_args(hint)[1]
@@ -80,12 +80,13 @@ def _known(value: Mapping[Any, Any], field: Field[Any], where: str, key: str) ->
 
 
 def _list(hint: Any, field: Field[Any], value: object, where: str, key: str) -> tuple[Any, ...]:
-    size = field.metadata.get("size")
+    args = get_args(hint)
+    size = field.metadata.get("size") if args[-1] is Ellipsis else len(args)
     if not isinstance(value, list) or (size is not None and len(value) != size):
         wanted = f"a list of {size} numbers" if size else "a list"
         found = f"{len(value)} of them" if isinstance(value, list) else _show(value)
         raise _fault(where, key, f"must be {wanted}, found {found}")
-    item = get_args(hint)[0]
+    item = args[0]
     return tuple(_value(item, field, v, where, f"{key}[{i}]") for i, v in enumerate(value))
 
 
@@ -96,6 +97,10 @@ def _one(hint: Any, field: Field[Any], value: object, where: str, key: str) -> A
         choices = field.metadata.get("choices")
         if choices and value not in choices:
             raise _fault(where, key, f'found "{value}"{suggest(value, choices)}')
+        return value
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise _fault(where, key, f"must be true or false, found {_show(value)}")
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value):  # type: ignore[arg-type]

@@ -162,6 +162,9 @@ class Corridor:
     signals: tuple[SignalHead, ...]
     sections: tuple[Section, ...] = ()
     poles: tuple[Pole, ...] = ()
+    surfaces: tuple[tuple[Point, ...], ...] = ()  # asphalt beside the lanes: shoulders, openings
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # habit: routes it takes
+    shoulder: float = 0.0  # m of asphalt beside kerb lanes, to stand on
     latitude: float = -1.2463  # of (0, 0); illustrative
     longitude: float = 116.8563
 
@@ -181,7 +184,7 @@ class Picture:
 class Weather:
     """light: day, dusk or night; rain 0..1."""
 
-    light: str = "day"
+    light: str = field(default="day", metadata={"choices": ("day", "dusk", "night")})
     rain: float = 0.0
     shadows: bool = True
 
@@ -213,6 +216,9 @@ class NoiseModel:
     riders_wrong: float = 0.05  # share of images in which riders or helmets are miscounted
     plate_wrong: float = 0.01  # share of gate passages whose plate is misread
     plate_missed: float = 0.10  # and of those where it is not read at all
+    cut: float = 0.5  # share of time in which a partly covered one's box ends where it is covered
+    emergency_missed: float = 0.1  # share of time in which warning lights are not noticed
+    count_height: float = 24.0  # px of height below which riders and helmets are not counted
 
 
 @dataclass(frozen=True, slots=True)

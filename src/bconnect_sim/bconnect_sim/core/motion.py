@@ -1,0 +1,95 @@
+"""From SUMO's points on lanes to vehicles that move smoothly: no jumps, no sudden turns."""
+
+from __future__ import annotations
+
+from math import atan2, cos, degrees, hypot, radians, sin
+
+from bconnect_sim.core.fleet import MODELS
+from bconnect_sim.core.people import Person
+from bconnect_sim.core.world import VehicleState
+
+CHANGE = 3.2  # s a change of lane takes at speed
+CHANGE_WAY = 11.0  # m it takes at least
+SIDEWAYS = 0.9  # m/s, how fast a driver moves inside the lane
+AXLE = 0.72  # of its length, how far behind the front the trailing axle follows
+
+
+def ease(share: float) -> float:
+    """0 to 1 with neither jerk at the ends (minimum-jerk curve)."""
+    s = min(max(share, 0.0), 1.0)
+    return s * s * s * (10.0 + s * (6.0 * s - 15.0))
+
+
+class Body:
+    """One road user's body: its front is led along the lanes, its rear follows.
+
+    ``offset``: m left of the lane's middle it strives for, changed by those who steer it.
+    """
+
+    __slots__ = (
+        "_heading", "_jump", "_lane", "_model", "_share", "_side", "_start", "_x", "_y",
+        "halted", "offset", "person",
+    )  # fmt: skip
+
+    def __init__(self, person: Person, x: float, y: float, heading: float, lane: str) -> None:
+        self.person = person
+        self.offset = person.shift
+        self.halted = False
+        self._model = MODELS[person.model]
+        self._heading = (cos(radians(heading)), sin(radians(heading)))
+        self._side = person.shift
+        self._jump = (0.0, 0.0)  # still to be travelled sideways after a change of lane
+        self._start = (0.0, 0.0)
+        self._share = 1.0
+        self._lane = lane
+        self._x, self._y = x, y  # SUMO's point
+
+    def lead(self, x: float, y: float, lane: str, speed: float, dt: float) -> None:
+        """Moves on to SUMO's next point of its front [m]."""
+        if lane != self._lane:
+            if lane.rpartition("_")[0] == self._lane.rpartition("_")[0]:
+                self._change(x, y, speed * dt)
+            self._lane = lane
+        old = self._front()
+        self._x, self._y = x, y
+        step = min(SIDEWAYS, 0.5 * speed) * dt
+        self._side += min(max(self.offset - self._side, -step), step)
+        if self._share < 1.0:
+            self._share = min(1.0, self._share + dt * min(1.0 / CHANGE, speed / CHANGE_WAY))
+            rest = 1.0 - ease(self._share)
+            self._jump = (self._start[0] * rest, self._start[1] * rest)
+        axle = AXLE * self._model.length
+        hx, hy = self._heading
+        front = self._front()
+        dx, dy = front[0] - old[0] + axle * hx, front[1] - old[1] + axle * hy
+        far = hypot(dx, dy)
+        if far > 1e-6:
+            self._heading = (dx / far, dy / far)
+
+    def _change(self, x: float, y: float, step: float) -> None:
+        """SUMO changes lane at once; the body takes its time."""
+        hx, hy = self._heading
+        dx, dy = self._x + hx * step - x, self._y + hy * step - y
+        across = dy * hx - dx * hy  # to the left
+        self._start = (self._jump[0] - across * hy, self._jump[1] + across * hx)
+        self._jump, self._share = self._start, 0.0
+
+    def _front(self) -> tuple[float, float]:
+        hx, hy = self._heading
+        return (
+            self._x - self._side * hy + self._jump[0],
+            self._y + self._side * hx + self._jump[1],
+        )
+
+    def state(self, speed: float, emergency: bool = False) -> VehicleState:
+        """What can be seen of it. Three decimals: sums stay equal between machines."""
+        who, model = self.person, self._model
+        (hx, hy), (fx, fy) = self._heading, self._front()
+        half = model.length / 2
+        return VehicleState(
+            who.id, model.kind, who.model,
+            round(fx - half * hx, 3), round(fy - half * hy, 3),
+            round(degrees(atan2(hy, hx)), 2) % 360.0, round(speed, 3),
+            model.length, model.width, model.height,
+            who.paint, who.riders, who.helmets, who.plate, emergency, self.halted,
+        )  # fmt: skip
