@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.emergency import Emergency
-from bconnect_detect.core.footprint import Extent, Footprint
+from bconnect_detect.core.footprint import Extent, Footprint, GroundView
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, SignalReading, Tracks
@@ -170,7 +171,7 @@ class SignalLine:
         """Pixels from the line to be clearly before or past it."""
         s, size = self.common, geometry.size(user.box)
         footprint = line.footprint
-        ground = (s.past_ground + 2 * footprint.stddev) * footprint.pixels_per_metre(user)
+        ground = (s.past_ground + 2 * footprint.view.stddev) * footprint.pixels_per_metre(user)
         return max(s.past_least * size, min(s.past * size, ground)) if ground > 0 else s.past * size
 
     def _cross(
@@ -206,7 +207,7 @@ class Line:
             ahead = min(centres, key=lambda c: float(np.hypot(*c)))
         self._normal = normal if float(normal @ ahead) >= 0 else -normal
         ends = np.array((self._a, self._b))
-        self.footprint = Footprint(ends, self._normal, size, place.calibration)
+        self.footprint = Footprint(ends, self._normal, GroundView(place.calibration, size))
 
     @property
     def has_junction(self) -> bool:
@@ -220,8 +221,7 @@ class Line:
         kinds = np.isin(tracks.kind, [int(kind) for kind in place.kinds])
         along = self.along(geometry.feet(tracks.boxes))
         near = (along >= -strip) & (along <= 1 + strip)
-        areas = (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
-        return np.flatnonzero(kinds & near & areas & (tracks.track_id > 0)).tolist()
+        return np.flatnonzero(kinds & near & real(tracks)).tolist()
 
     def depth(self, point: Pair) -> float:
         """Pixels past the line in the direction of travel; negative: before it."""
@@ -242,6 +242,12 @@ class Line:
         """Whether a point lies in a junction region of this camera."""
         one = np.array([point])
         return any(bool(geometry.inside(one, region)[0]) for region in self._junctions)
+
+
+def real(tracks: Tracks) -> NDArray[np.bool_]:
+    """Rows that are tracked and whose box has an area."""
+    has_area = (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
+    return np.asarray(has_area & (tracks.track_id > 0), np.bool_)
 
 
 def no_foot(user: RoadUser, tracks: Tracks, margin: float = 2.0) -> bool:

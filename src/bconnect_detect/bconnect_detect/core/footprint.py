@@ -1,8 +1,9 @@
-"""Where a vehicle's front and middle may be, seen only the foot of its box.
+"""Where a vehicle's front and middle are, seen only the foot of its box.
 
-The foot is the front of oncoming traffic and the rear of departing traffic. Where the camera
-is calibrated the vehicle's length is laid on the ground; elsewhere the front of departing
-traffic lies somewhere in the lower part of its box.
+The foot is the front of oncoming traffic and the rear of departing traffic, and from the side
+neither. Where the camera is calibrated, a rectangle of the kind's measures is laid on the ground
+so that its image has that foot; elsewhere the front of departing traffic lies somewhere in the
+lower part of its box.
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,78 @@ LENGTHS: dict[Kind, Pair] = {
     Kind.BUS: (8.0, 12.5),
     Kind.TRUCK: (5.0, 10.0),
 }
+WIDTHS = {Kind.MOTORCYCLE: 0.75, Kind.BUS: 2.5, Kind.TRUCK: 2.2}  # m
 # Share of a box's height that length can take when it is looked down on at up to 27 degrees.
 SHARES = {Kind.MOTORCYCLE: 0.36, Kind.BUS: 0.67, Kind.TRUCK: 0.67}
-_LENGTH, _SHARE = (1.5, 5.6), 0.6
+_LENGTH, _WIDTH, _SHARE = (1.5, 5.6), 1.75, 0.6
+_CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
+_ROUNDS = 3  # of laying the rectangle
+
+
+def lengths(kind: Kind) -> Pair:
+    """The shortest and the longest usual length of a kind, m."""
+    return LENGTHS.get(kind, _LENGTH)
+
+
+class GroundView:
+    """The ground as a camera of one image size sees it; says nothing where it is not calibrated."""
+
+    def __init__(self, calibration: Calibration | None, size: tuple[int, int]) -> None:
+        good = calibration is not None and calibration.has_ground and calibration.fits(*size)
+        self._calibration = calibration if good else None
+        self._scale = np.array(size, np.float64)
+
+    def __bool__(self) -> bool:
+        return self._calibration is not None
+
+    @property
+    def stddev(self) -> float:
+        """m, of a place the calibration gives; NaN: not calibrated."""
+        return self._calibration.stddev if self._calibration else float("nan")
+
+    def places(self, points: Vector) -> Vector:
+        """Pixels (n, 2) as m, NaN where nothing is known."""
+        if self._calibration is None:
+            return np.full((len(points), 2), np.nan)
+        return self._calibration.to_ground(points / self._scale)
+
+    def pixels(self, ground: Vector) -> Vector:
+        """Places (n, 2), m, as pixels."""
+        if self._calibration is None:
+            return np.full((len(ground), 2), np.nan)
+        return self._calibration.to_image(ground) * self._scale
+
+    def heading(self, at: Vector, way: Vector) -> Vector:
+        """A direction of the image (pixels) at a point as a unit vector on the ground."""
+        if self._calibration is None:
+            return np.full(2, np.nan)
+        moved = self._calibration.jacobian(at / self._scale)[0] @ (way / self._scale)
+        length = float(np.hypot(*moved))
+        return np.asarray(moved / length if length > 0 else moved * np.nan, np.float64)
+
+    def middles(self, kind: Kind, foot: Pair, ahead: Vector) -> Vector:
+        """Middles (2, 2) of the shortest and the longest vehicle with that foot, m; NaN: unknown.
+
+        ahead: unit vector on the ground, where it is heading.
+        """
+        seen = self.places(np.array((foot,)))
+        if not (np.isfinite(seen).all() and np.isfinite(ahead).all()):
+            return np.full((2, 2), np.nan)
+        spans = np.array([(length, WIDTHS.get(kind, _WIDTH)) for length in lengths(kind)])
+        axes = np.array((ahead, (-ahead[1], ahead[0])))
+        corners = (_CORNERS[None] * spans[:, None]) @ axes  # (2, 4, 2) m, about the middle
+        middles = np.repeat(seen, 2, axis=0)
+        for _ in range(_ROUNDS):
+            image = self.pixels((middles[:, None] + corners).reshape(-1, 2)).reshape(2, 4, 2)
+            x = (image[:, :, 0].min(axis=1) + image[:, :, 0].max(axis=1)) / 2
+            feet = self._ground(np.column_stack((x, image[:, :, 1].max(axis=1))))
+            middles = middles + seen - feet
+        return middles
+
+    def _ground(self, points: Vector) -> Vector:
+        """Also outside the calibrated region: only steps on the way to a place inside it."""
+        assert self._calibration is not None
+        return self._calibration.to_ground(points / self._scale, anywhere=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,56 +111,35 @@ class Extent:
 class Footprint:
     """Extents of vehicles that travel across a line. line (2, 2): pixels; way: unit vector."""
 
-    def __init__(
-        self,
-        line: Vector,
-        way: Vector,
-        size: tuple[int, int],
-        calibration: Calibration | None,
-    ) -> None:
+    def __init__(self, line: Vector, way: Vector, view: GroundView) -> None:
+        self.view = view
         self._way = way
-        self._scale = np.array(size, np.float64)
-        good = calibration is not None and calibration.fits(*size)
-        self._calibration = calibration if good else None
-        if self._calibration is not None:
-            at = line.mean(axis=0)
-            along = _heading(self._calibration, at, line[1] - line[0], self._scale)
-            across = np.array((-along[1], along[0]))  # traffic crosses a line squarely
-            sign = float(across @ _heading(self._calibration, at, way, self._scale))
-            away = _heading(self._calibration, at, np.array((0.0, -1.0)), self._scale)
-            self._ahead = across if sign >= 0 else -across
-            self._departing = float(self._ahead @ away)
+        at = line.mean(axis=0)
+        along = view.heading(at, line[1] - line[0])
+        across = np.array((-along[1], along[0]))  # traffic crosses a line squarely
+        self._ahead = across if float(across @ view.heading(at, way)) >= 0 else -across
 
     def extent(self, user: RoadUser) -> Extent:
         """Where a vehicle may be; outside the calibrated region by its box alone."""
         seen = self._from_box(user)
-        if self._calibration is None:
+        middles = self.view.middles(user.kind, user.foot, self._ahead)
+        half = np.array(lengths(user.kind))[:, None] / 2 * self._ahead
+        ends = self.view.pixels(np.concatenate((middles + half, middles)))
+        if not np.isfinite(ends).all():
             return seen
-        foot = self._calibration.to_ground(np.array(user.foot) / self._scale)[0]
-        if not (np.isfinite(foot).all() and np.isfinite(self._ahead).all()):
-            return seen
-        shortest, longest = LENGTHS.get(user.kind, _LENGTH)
-        to_front = (1.0 + self._departing) / 2
-        to_middle = self._departing / 2 * (shortest if self._departing > 0 else longest)
-        steps = np.array((shortest * to_front, longest * to_front, to_middle))
-        least, most, middle = self._pixels(foot + steps[:, None] * self._ahead)
+        fronts = [_pair(p) for p in ends[:2]]
+        least, most = sorted(fronts, key=self._depth)
         # Both bounds hold: the front is not further than the nearer of the two.
         if self._depth(most) > self._depth(seen.front_most):
             most = max(least, seen.front_most, key=self._depth)
+        middle = min((_pair(p) for p in ends[2:]), key=self._depth)
         return Extent(least, most, middle)
 
     def pixels_per_metre(self, user: RoadUser) -> float:
         """How far a vehicle's foot moves in the image for 1 m of way; NaN: not calibrated."""
-        if self._calibration is None:
-            return float("nan")
-        foot = self._calibration.to_ground(np.array(user.foot) / self._scale)[0]
-        moved = np.diff(self._calibration.to_image(np.array((foot, foot + self._ahead))), axis=0)
-        return float(np.hypot(*(moved[0] * self._scale)))
-
-    @property
-    def stddev(self) -> float:
-        """m, of a place the calibration gives; NaN: not calibrated."""
-        return self._calibration.stddev if self._calibration else float("nan")
+        foot = self.view.places(np.array((user.foot,)))[0]
+        moved = np.diff(self.view.pixels(np.array((foot, foot + self._ahead))), axis=0)
+        return float(np.hypot(*moved[0]))
 
     def _from_box(self, user: RoadUser) -> Extent:
         share = SHARES.get(user.kind, _SHARE)
@@ -104,17 +153,6 @@ class Footprint:
 
     def _depth(self, point: Pair) -> float:
         return float(np.array(point) @ self._way)
-
-    def _pixels(self, ground: Vector) -> list[Pair]:
-        assert self._calibration is not None
-        return [_pair(p) for p in self._calibration.to_image(ground) * self._scale]
-
-
-def _heading(calibration: Calibration, at: Vector, way: Vector, scale: Vector) -> Vector:
-    """A direction of the image at a place as a unit vector on the ground; NaN: not known."""
-    moved = calibration.jacobian(at / scale)[0] @ (way / scale)
-    length = float(np.hypot(*moved))
-    return np.asarray(moved / length if length > 0 else moved * np.nan, np.float64)
 
 
 def _pair(point: Vector) -> Pair:

@@ -1,0 +1,230 @@
+"""Crossing a solid lane line.
+
+UU 22/2009 Art. 287(1) with 106(4)b: a solid marking may not be crossed.
+
+          ______________________________   kerb
+             o  o  o                          1. its middle is clearly on one side
+                     \\
+          ============\\=================      2. passes the line between its ends
+                        \\
+                          o  o  o             3. and is clearly on the other side
+          ------------------------------
+
+Refuses when
+- it was not seen ``looks`` times on each side, ``clear`` of its width away from the line:
+  a wheel on the line, or a swerve, is no crossing;
+- the line was passed before its beginning or behind its end, or too near to either to say;
+- between two looks it moved sideways faster than vehicles do (an id that changed vehicles),
+  or nobody saw it for a second;
+- a vehicle with warning lights is or was just there: it may have made room;
+- the box was cut by the image's border: its foot is then no foot.
+Where the camera is calibrated all of this is measured in metres from the vehicle's middle,
+elsewhere in box widths from its foot.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.crossing import no_foot, real
+from bconnect_detect.core.emergency import Emergency
+from bconnect_detect.core.footprint import WIDTHS, GroundView
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import ViolationType, ZoneKind, word
+
+_WIDTH = 1.75  # m, of a car
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMarkingSettings:
+    """When a line was crossed."""
+
+    clear: float = 0.4  # of its width beside the line to be clearly on a side
+    looks: int = 3  # images of it clearly on each side
+    end: float = 1.0  # m from the line's ends that are doubtful
+    end_image: float = 0.04  # likewise, of the line's length where nothing is calibrated
+    reach: float = 4.0  # widths beside the line where vehicles are followed
+    jump: float = 0.5  # widths it may move sideways between two looks,
+    drift: float = 2.0  # and widths per second between them
+    gap: float = 1.0  # s between two looks at most
+    forget: float = 10.0  # s
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    stamp: int  # ns
+    side: float  # widths from the line, positive on one side
+    along: float  # 0 and 1 are the line's ends
+    foot: Pair
+
+
+@dataclass(slots=True)
+class _Way:
+    looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=96))
+    reported: bool = False
+
+
+class LaneMarking:
+    """From clearly one side to clearly the other of a solid line."""
+
+    type: ClassVar[ViolationType] = ViolationType.LANE_MARKING
+    zone_kinds: ClassVar[frozenset[ZoneKind]] = frozenset({ZoneKind.LANE_MARKING})
+    fixed_view: ClassVar[bool] = True
+
+    def __init__(self, place: Place, settings: LaneMarkingSettings | None = None) -> None:
+        if place.zone.line is None:
+            raise ConfigError(f"{place.key}.line: is missing; lane_marking needs a line")
+        self.place = place
+        self.settings = settings or LaneMarkingSettings()
+        self._line = place.zone.line
+        self._drawn: _Mark | None = None
+        self._emergency = Emergency()
+        self._ways: Memory[_Way] = Memory(_Way, int(self.settings.forget * SECOND))
+
+    def check(self, tracks: Tracks, context: Context) -> list[Finding]:
+        """See ``Rule.check``."""
+        self._ways.expire(tracks.stamp)
+        yielding = self._emergency.look(tracks)
+        if yielding or not self.place.zone.is_active(self.place.local(tracks.stamp)):
+            self._ways.clear()
+            return []
+        mark = self._mark_in(tracks)
+        findings = []
+        for user in self._beside(tracks, mark):
+            if no_foot(user, tracks):
+                self._ways.drop(user.track_id)
+                continue
+            way = self._ways.touch(user.track_id, tracks.stamp)
+            self._step(way, mark, user, tracks.stamp)
+            if not way.reported and (found := self._judge(way, mark, user, tracks)):
+                way.reported = True
+                findings.append(found)
+        return findings
+
+    def reset(self, forget_places: bool = True) -> None:
+        """See ``Rule.reset``."""
+        self._ways.clear()
+
+    def __len__(self) -> int:
+        return len(self._ways)
+
+    def _mark_in(self, tracks: Tracks) -> "_Mark":
+        size = tracks.width, tracks.height
+        if self._drawn is None or self._drawn.size != size:
+            self._drawn = _Mark(self.place, self._line, size)
+        return self._drawn
+
+    def _beside(self, tracks: Tracks, mark: "_Mark") -> list[RoadUser]:
+        """Vehicles whose foot is somewhere beside the line."""
+        if not len(tracks):
+            return []
+        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
+        feet = geometry.feet(tracks.boxes)
+        along, side = mark.in_image(feet)
+        widths = np.maximum(tracks.boxes[:, 2] - tracks.boxes[:, 0], 1.0)
+        near = (np.abs(along - 0.5) <= 1.0) & (np.abs(side) <= self.settings.reach * widths)
+        return [tracks[int(row)] for row in np.flatnonzero(kinds & near & real(tracks))]
+
+    def _step(self, way: _Way, mark: "_Mark", user: RoadUser, stamp: int) -> None:
+        last = way.looks[-1] if way.looks else None
+        side, along = mark.measure(user, last.foot if last else user.foot)
+        if last:
+            seconds = (stamp - last.stamp) / SECOND
+            allowed = self.settings.jump + self.settings.drift * seconds
+            if seconds > self.settings.gap or abs(side - last.side) > allowed:
+                way.looks.clear()
+        way.looks.append(_Look(stamp, side, along, user.foot))
+
+    def _judge(self, way: _Way, mark: "_Mark", user: RoadUser, tracks: Tracks) -> Finding | None:
+        s, looks = self.settings, list(way.looks)
+        side = np.array([look.side for look in looks])
+        now = np.sign(side[-1])
+        there = np.flatnonzero(side * now >= s.clear)
+        before = np.flatnonzero(side * now <= -s.clear)
+        if len(before) < s.looks or not len(there):
+            return None
+        past = there[there > before[-1]]
+        if len(past) < s.looks:
+            return None
+        passage = looks[int(before[-1]) : int(past[0]) + 1]
+        end = s.end / mark.length if mark.view else s.end_image
+        passed = [_meeting(a, b) for a, b in pairwise(passage)]
+        crossings = [p for p in passed if p is not None]
+        if not crossings or not all(end <= along <= 1 - end for along in crossings):
+            return None
+        return self._finding(user, tracks, looks, passage, float(np.abs(side[past]).max()))
+
+    def _finding(
+        self, user: RoadUser, tracks: Tracks, looks: list[_Look], passage: list[_Look], far: float
+    ) -> Finding:
+        width = WIDTHS.get(user.kind, _WIDTH)
+        seconds = (passage[-1].stamp - passage[0].stamp) / SECOND
+        return self.place.find(
+            self.type,
+            user,
+            tracks,
+            passage[0].stamp,
+            trail=trail_of([look.foot for look in looks], tracks),
+            measured=far * width,
+            measured_low=self.settings.clear * width,
+            measured_high=far * width,
+            limit=0.0,
+            confidence=user.confidence,
+            explanation=(
+                f"The {word(user.kind)} passed the solid line {self.place.name} within "
+                f"{seconds:.1f} s, from {passage[0].side:+.1f} to {passage[-1].side:+.1f} of its "
+                "widths beside it, and was seen clearly on both sides."
+            ),
+        )
+
+
+class _Mark:
+    """The line in one image size."""
+
+    def __init__(self, place: Place, line: tuple[Pair, ...], size: tuple[int, int]) -> None:
+        self.size = size
+        self.view = GroundView(place.calibration, size)
+        self._image = geometry.to_pixels(line, *size)
+        self._ground = self.view.places(self._image)
+        if not np.isfinite(self._ground).all():
+            self.view = GroundView(None, size)
+        ends = self._ground if self.view else self._image
+        self.length = float(np.hypot(*(ends[1] - ends[0])))  # m, or pixels
+
+    def in_image(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n, 2), pixels: along (0 and 1 are the ends) and beside the line, pixels."""
+        return _beside(self._image, points)
+
+    def measure(self, user: RoadUser, last_foot: Pair) -> tuple[float, float]:
+        """Widths beside the line, and how far along it, of a vehicle's middle."""
+        if self.view:
+            ahead = (self._ground[1] - self._ground[0]) / self.length
+            moved = np.array(user.foot) - last_foot
+            back = float(moved @ (self._image[1] - self._image[0])) < 0
+            middles = self.view.middles(user.kind, user.foot, -ahead if back else ahead)
+            if np.isfinite(middles).all():
+                along, side = _beside(self._ground, middles.mean(axis=0)[None])
+                return float(side[0]) / WIDTHS.get(user.kind, _WIDTH), float(along[0])
+        along, side = self.in_image(np.array((user.foot,)))
+        return float(side[0]) / max(user.width, 1.0), float(along[0])
+
+
+def _beside(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    way = line[1] - line[0]
+    length = float(np.hypot(*way))
+    off = points - line[0]
+    return off @ way / length**2, (off[:, 1] * way[0] - off[:, 0] * way[1]) / length
+
+
+def _meeting(a: _Look, b: _Look) -> float | None:
+    """Where along the line the step from a to b met it."""
+    if (a.side > 0) == (b.side > 0):
+        return None
+    return a.along + (b.along - a.along) * a.side / (a.side - b.side)
