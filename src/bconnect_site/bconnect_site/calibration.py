@@ -1,8 +1,10 @@
 """A camera's calibration file: its lens, and where each place of the image lies on the ground.
 
-The homography maps fractions of the (undistorted) image to metres in ``<site>/map`` (REP-105,
-ENU), so it holds for every size of the same picture, but not for another aspect ratio. Outside
-the region the points were surveyed in it says nothing (NaN).
+Places of the image are fractions of it *as taken*. The homography maps the pinhole's image
+(what a bending lens would have shown without its distortion) to metres in ``<site>/map``
+(REP-105, ENU). So it holds for every size of the same picture, but not for another aspect
+ratio. Outside the region the points were surveyed in it says nothing (NaN), and nothing at or
+above the horizon.
 """
 
 from pathlib import Path
@@ -16,6 +18,7 @@ from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError
 from bconnect_site.fields import Day, Name, Region, Strict, Text
 from bconnect_site.find import shown
+from bconnect_site.lens import Distortion
 from bconnect_site.yamlfile import read_yaml
 
 Array = NDArray[np.float64]
@@ -24,6 +27,8 @@ Row = Annotated[tuple[float, float, float], Field(strict=False)]
 Matrix = Annotated[tuple[Row, Row, Row], Field(strict=False)]
 
 ASPECT = 0.01  # share by which the image's aspect ratio may differ from the calibrated one
+MISFIT = 1.0  # m a point may lie from where the homography puts it, beside 3 of its residuals
+_STEP = 1e-5  # of the image, for slopes through a bending lens
 
 
 class ImageSize(Strict):
@@ -79,15 +84,21 @@ class Calibration:
     """A loaded calibration. Construct by load_calibration or of a CalibrationFile."""
 
     def __init__(self, file: CalibrationFile) -> None:
-        """Raises ConfigError when the homography cannot be turned around."""
+        """Raises ConfigError: a homography that cannot be turned around or contradicts its
+        points or its region, a lens model not known here."""
         self.file = file
+        self._lens = _distortion(file.intrinsics)
         self._out: Array | None = None
-        if file.ground is not None:
-            self._in = np.array(file.ground.homography, np.float64)
-            if not np.isfinite(self._in).all() or abs(np.linalg.det(self._in)) < 1e-12:
-                raise ConfigError("ground.homography: maps the image onto a line, not a plane")
-            self._out = np.asarray(np.linalg.inv(self._in), np.float64)
-            self._region = np.array(file.ground.region, np.float64)
+        if file.ground is None:
+            return
+        self._in = np.array(file.ground.homography, np.float64)
+        if not np.isfinite(self._in).all() or abs(_det(self._in)) < 1e-12:
+            raise ConfigError("ground.homography: maps the image onto a line, not a plane")
+        self._region = np.array(file.ground.region, np.float64)
+        # Before the horizon: the side of the vanishing line on which the region lies.
+        self._in *= np.sign(_weight(self._in, self._straight(self._region)).mean()) or 1.0
+        self._out = np.asarray(np.linalg.inv(self._in), np.float64)
+        self._check(file.ground)
 
     @property
     def has_ground(self) -> bool:
@@ -95,45 +106,64 @@ class Calibration:
         return self._out is not None
 
     @property
+    def has_distortion(self) -> bool:
+        """Whether straight lines of the street are bent in the image."""
+        return self._lens is not None
+
+    @property
     def stddev(self) -> float:
         """m, standard deviation of a place the fit gives; NaN without a ground."""
         return self.file.ground.stddev if self.file.ground else float("nan")
 
+    @property
+    def homography(self) -> Array:
+        """(3, 3), fractions of the pinhole's image to m; NaN without a ground."""
+        return np.full((3, 3), np.nan) if self._out is None else self._in.copy()
+
     def fits(self, width: int, height: int) -> bool:
         """Whether it was made for images of this aspect ratio."""
+        if width <= 0 or height <= 0:
+            return False
         made = self.file.image.width / self.file.image.height
         return abs(width / height / made - 1.0) <= ASPECT
 
-    def to_ground(self, fractions: Array) -> Array:
+    def to_ground(self, fractions: Array, anywhere: bool = False) -> Array:
         """Places (n, 2) of the image, in fractions, as (n, 2) m in the map.
 
-        NaN where there is no ground calibration, or outside its region.
+        NaN where there is no ground calibration, above the horizon, and outside the region
+        unless ``anywhere``: then the plane is prolonged, with an unknown error.
         """
         fractions = np.asarray(fractions, np.float64).reshape(-1, 2)
         if self._out is None:
             return np.full_like(fractions, np.nan)
-        made = _map(self._in, fractions)
-        made[~self.covers(fractions)] = np.nan
+        made = _map(self._in, self._straight(fractions))
+        if not anywhere:
+            made[~self.covers(fractions)] = np.nan
         return made
 
     def to_image(self, ground: Array) -> Array:
-        """Places (n, 2) of the map, m, as (n, 2) fractions; NaN without a ground calibration."""
+        """Places (n, 2) of the map, m, as (n, 2) fractions; NaN without a ground calibration
+        and behind the camera."""
         ground = np.asarray(ground, np.float64).reshape(-1, 2)
-        return np.full_like(ground, np.nan) if self._out is None else _map(self._out, ground)
+        if self._out is None:
+            return np.full_like(ground, np.nan)
+        made = _map(self._out, ground)
+        return made if self._lens is None else self._lens.bend(made)
 
     def jacobian(self, fractions: Array) -> Array:
         """How places move with the image, (n, 2, 2): m per fraction, row is east or north."""
         fractions = np.asarray(fractions, np.float64).reshape(-1, 2)
         if self._out is None:
             return np.full((len(fractions), 2, 2), np.nan)
-        h, (x, y) = self._in, fractions.T
-        w = h[2, 0] * x + h[2, 1] * y + h[2, 2]
-        at = _map(h, fractions)
-        made = np.empty((len(fractions), 2, 2))
-        for row in range(2):
-            for column in range(2):
-                made[:, row, column] = (h[row, column] - at[:, row] * h[2, column]) / w
-        return made
+        straight = self._straight(fractions)
+        h, w, at = self._in, _weight(self._in, straight), _map(self._in, straight)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            made = (h[None, :2, :2] - at[:, :, None] * h[None, 2:, :2]) / w[:, None, None]
+        if self._lens is not None:
+            steps = np.eye(2) * _STEP
+            slopes = [self._straight(fractions + s) - self._straight(fractions - s) for s in steps]
+            made = made @ (np.stack(slopes, axis=2) / (2 * _STEP))
+        return np.asarray(made, np.float64)
 
     def covers(self, fractions: Array) -> NDArray[np.bool_]:
         """Which places (n, 2) of the image lie in the calibrated region."""
@@ -147,11 +177,50 @@ class Calibration:
         odd = (spans & (x < a[:, 0] + (y - a[:, 1]) / rise * (b[:, 0] - a[:, 0]))).sum(axis=1)
         return np.asarray(odd % 2 == 1, np.bool_)
 
+    def _straight(self, fractions: Array) -> Array:
+        return fractions if self._lens is None else self._lens.straighten(fractions)
+
+    def _check(self, ground: Ground) -> None:
+        above = np.flatnonzero(~np.isfinite(self.to_ground(self._region, True)).all(axis=1))
+        wrong = [f"ground.region: corner {i + 1} lies at or above the horizon" for i in above]
+        marked = np.array([p.image for p in ground.points])
+        surveyed = np.array([p.ground for p in ground.points])
+        miss = np.hypot(*(self.to_ground(marked, True) - surveyed).T)
+        for index, point in enumerate(ground.points):
+            if not miss[index] <= MISFIT + 3 * point.residual:
+                wrong.append(
+                    f"ground.points[{index}]: lies {miss[index]:.2f} m from where the homography "
+                    f"puts it, the file says {point.residual:g} m; calibrate anew"
+                )
+        if wrong:
+            raise ConfigError(*wrong)
+
+
+def _distortion(lens: Lens | None) -> Distortion | None:
+    if lens is None or not any(lens.distortion):
+        return None
+    # CameraInfo counts from the first pixel's middle, fractions from its edge.
+    center = (lens.cx + 0.5) / lens.width, (lens.cy + 0.5) / lens.height
+    focal = lens.fx / lens.width, lens.fy / lens.height
+    return Distortion(lens.model, lens.distortion, focal, center)
+
+
+def _det(matrix: Array) -> float:
+    """Determinant of the matrix scaled to its own size."""
+    size = float(np.abs(matrix).max())
+    return float(np.linalg.det(matrix / size)) if size > 0 else 0.0
+
+
+def _weight(matrix: Array, points: Array) -> Array:
+    return np.asarray(points @ matrix[2, :2] + matrix[2, 2], np.float64)
+
 
 def _map(matrix: Array, points: Array) -> Array:
+    """NaN on the far side of the vanishing line."""
     made = np.column_stack((points, np.ones(len(points)))) @ matrix.T
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(made[:, :2] / made[:, 2:], np.float64)
+        weights = np.where(made[:, 2:] > 0, made[:, 2:], np.nan)
+        return np.asarray(made[:, :2] / weights, np.float64)
 
 
 def load_calibration(path: str | Path) -> Calibration:

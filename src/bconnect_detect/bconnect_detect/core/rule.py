@@ -54,6 +54,7 @@ class Place:
     longitude: float = nan
     law: Law | None = None
     calibration: Calibration | None = None  # of the camera
+    size: tuple[int, int] | None = None  # pixels of the images that are judged
 
     @property
     def kinds(self) -> frozenset[RoadUserKind]:

@@ -131,7 +131,7 @@ def _places(
     junctions = tuple(
         zone.region for zone in zones.values() if zone.kind == ZoneKind.JUNCTION and zone.region
     )
-    where = site.location_of(camera)
+    where, detect = site.location_of(camera), site.cameras[camera].detect
     return [
         Place(
             site=site.site,
@@ -144,6 +144,7 @@ def _places(
             longitude=where.longitude if where else float("nan"),
             law=law,
             calibration=calibration,
+            size=(detect.width, detect.height),
         )
         for name, zone in chosen.items()
     ]

@@ -1,0 +1,205 @@
+"""Places and speeds on the ground: what the foot of a box says, and how sure that is.
+
+The foot is the bottom centre of a box, the road user's lower edge nearest to the camera. Its
+place is an image point sent through the calibration's homography; its speed comes from the
+stamps of the images and nothing else.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.types import SECOND, Tracks
+from bconnect_site.calibration import Calibration
+
+Vector = NDArray[np.float64]
+
+_KEPT = 32  # looks of one road user
+_BORDER = 0.04  # of a box's side: nearer to the image's border it counts as cut
+
+
+@dataclass(frozen=True, slots=True)
+class GroundSettings:
+    """How well a foot is seen and how a speed is made of places.
+
+    jitter is new in every image, drift keeps for about ``lasting``.
+    """
+
+    jitter: float = 0.016  # of the box's height (across: width), standard deviation
+    drift: float = 0.011
+    least: float = 0.4  # px of jitter at least
+    window: float = 1.0  # s of way a velocity is made of
+    gap: float = 0.6  # s unseen: the way begins anew
+    min_looks: int = 4
+    min_seconds: float = 0.25
+    lasting: float = 1.0  # s
+    wild: float = 2.5  # standard deviations a look may lie off before it counts less
+
+
+DEFAULT = GroundSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Feet:
+    """Feet of n boxes on the ground. NaN: clipped, or outside what was calibrated."""
+
+    places: Vector  # (n, 2) m
+    slopes: Vector  # (n, 2, 2) m per pixel
+    jitter: Vector  # (n, 2) px, across and down
+    drift: Vector  # (n, 2) px
+
+    def spread(self, direction: Vector) -> tuple[Vector, Vector]:
+        """m of (jitter, drift) along a direction, one (2,) or one each (n, 2)."""
+        along = np.einsum("ni,nij->nj", np.broadcast_to(direction, self.places.shape), self.slopes)
+        return np.hypot(*(along * self.jitter).T), np.hypot(*(along * self.drift).T)
+
+
+def feet_on_ground(
+    calibration: Calibration,
+    boxes: NDArray[np.floating],
+    size: tuple[int, int],
+    settings: GroundSettings = DEFAULT,
+) -> Feet:
+    """Where the feet of boxes (n, 4) px in an image of ``size`` stand."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    scale = np.array(size, np.float64)
+    fractions = geometry.feet(boxes) / scale
+    places = calibration.to_ground(fractions)
+    places[_clipped(boxes, scale)] = np.nan
+    sides = np.abs(boxes[:, 2:] - boxes[:, :2])
+    # The foot's x is the mean of two edges, its y is one edge.
+    jitter = np.maximum(settings.jitter * sides, settings.least) * (0.7071, 1.0)
+    drift = settings.drift * sides * (0.7071, 1.0)
+    return Feet(places, calibration.jacobian(fractions) / scale, jitter, drift)
+
+
+def _clipped(boxes: Vector, scale: Vector) -> NDArray[np.bool_]:
+    """A box that ends so near to the border that it may go on beyond it; cut at its top, it
+    still stands on its foot."""
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    aside, below = np.maximum(2.0, _BORDER * width), np.maximum(2.0, _BORDER * height)
+    cut = (boxes[:, 0] <= aside) | (boxes[:, 2] >= scale[0] - aside)
+    cut |= boxes[:, 3] >= scale[1] - below
+    return np.asarray(cut | ~np.isfinite(boxes).all(axis=1), np.bool_)
+
+
+class _Way:
+    """The last places of one road user."""
+
+    __slots__ = ("at", "count", "stamps")
+
+    def __init__(self) -> None:
+        self.stamps = np.zeros(_KEPT, np.int64)
+        self.at = np.full((_KEPT, 4), np.nan)  # m: x, y and their standard deviations
+        self.count = 0
+
+    def put(self, stamp: int, at: Vector, gap: int) -> None:
+        last = int(self.stamps[(self.count - 1) % _KEPT]) if self.count else stamp
+        if not 0 <= stamp - last <= gap:
+            self.at[:] = np.nan
+        self.stamps[self.count % _KEPT], self.at[self.count % _KEPT] = stamp, at
+        self.count += 1
+
+
+class Ground:
+    """Adds positions and velocities to the tracks of one camera; ``frame``: <site>/map."""
+
+    def __init__(
+        self, calibration: Calibration, frame: str = "map", settings: GroundSettings = DEFAULT
+    ) -> None:
+        self._calibration, self._frame, self.settings = calibration, frame, settings
+        self._ways: Memory[_Way] = Memory(_Way, int(2 * settings.window * SECOND))
+        self._last: int | None = None
+
+    def place(self, tracks: Tracks) -> Tracks:
+        """The same tracks with position, velocity and their standard deviations.
+
+        Unchanged where they are placed already, and where the calibration was made for another
+        aspect ratio or knows no ground. Stamps that run backwards begin anew.
+        """
+        calibration = self._calibration
+        if tracks.ground_frame:
+            return tracks
+        if not (calibration.has_ground and calibration.fits(tracks.width, tracks.height)):
+            return tracks
+        if self._last is not None and tracks.stamp < self._last:
+            self._ways.clear()
+        self._last = tracks.stamp
+        self._ways.expire(tracks.stamp)
+        size = tracks.width, tracks.height
+        feet = feet_on_ground(calibration, tracks.boxes, size, self.settings)
+        noise = np.hypot(feet.jitter, feet.drift)
+        spread = np.sqrt(((feet.slopes * noise[:, None, :]) ** 2).sum(axis=2))
+        spread = np.where(np.isfinite(feet.places), np.hypot(spread, calibration.stddev), np.nan)
+        velocity, doubt = self._velocities(tracks, feet)
+        return replace(
+            tracks,
+            position=feet.places.astype(np.float32),
+            position_stddev=spread.astype(np.float32),
+            velocity=velocity.astype(np.float32),
+            velocity_stddev=doubt.astype(np.float32),
+            ground_frame=self._frame,
+        )
+
+    def __len__(self) -> int:
+        """How many road users are remembered."""
+        return len(self._ways)
+
+    def _velocities(self, tracks: Tracks, feet: Feet) -> tuple[Vector, Vector]:
+        n, s, places = len(tracks), self.settings, feet.places
+        made, doubt = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
+        jitter = np.sqrt(((feet.slopes * feet.jitter[:, None, :]) ** 2).sum(axis=2))
+        drift = np.sqrt(((feet.slopes * feet.drift[:, None, :]) ** 2).sum(axis=2))
+        rows = np.flatnonzero((tracks.track_id > 0) & np.isfinite(places).all(axis=1))
+        if not len(rows):
+            return made, doubt
+        ways = []
+        for row in rows:
+            way = self._ways.touch(int(tracks.track_id[row]), tracks.stamp)
+            at = np.concatenate((places[row], jitter[row]))
+            way.put(tracks.stamp, at, int(s.gap * SECOND))
+            ways.append(way)
+        times = (np.stack([w.stamps for w in ways]) - tracks.stamp) / SECOND
+        at = np.stack([w.at for w in ways])
+        known = np.isfinite(at).all(axis=2) & (times >= -s.window) & (times <= 0.0)
+        for axis in range(2):
+            made[rows, axis], doubt[rows, axis] = _slopes(
+                times, at[:, :, axis], at[:, :, 2 + axis], known, drift[rows, axis], s
+            )
+        return made, doubt
+
+
+def _slopes(
+    times: Vector,
+    values: Vector,
+    spread: Vector,
+    known: NDArray[np.bool_],
+    drift: Vector,
+    s: GroundSettings,
+) -> tuple[Vector, Vector]:
+    """Weighted slopes of n rows of k looks, once reweighted against wild looks; with stddev."""
+    count = known.sum(axis=1)
+    with np.errstate(all="ignore"):
+        weights = np.where(known, 1.0 / np.maximum(spread, 1e-4) ** 2, 0.0)
+        times, values = np.where(known, times, 0.0), np.where(known, values, 0.0)
+        for _ in range(3):
+            total = weights.sum(axis=1, keepdims=True)
+            early = times - (weights * times).sum(axis=1, keepdims=True) / total
+            off = values - (weights * values).sum(axis=1, keepdims=True) / total
+            power = (weights * early**2).sum(axis=1)
+            slope = (weights * early * off).sum(axis=1) / power
+            z = np.nan_to_num(np.abs(off - slope[:, None] * early) / spread)
+            unit = np.maximum(1.0, 1.5 * np.nanmedian(np.where(known, z, np.nan), axis=1))
+            z /= unit[:, None]
+            weights = np.where(known, np.minimum(1.0, s.wild / np.maximum(z, 1e-9)), 0.0)
+            weights = np.where(known, weights / np.maximum(spread, 1e-4) ** 2, 0.0)
+        span = np.where(known, times, np.inf).min(axis=1) * -1.0
+        stddev = unit / np.sqrt(power)
+        # Two ends of the way, off by a drift that has partly changed between them.
+        changed = np.sqrt(2 * (1 - np.exp(-span / s.lasting)))
+        stddev = np.hypot(stddev, drift * changed / span)
+    enough = (count >= s.min_looks) & (span >= s.min_seconds) & np.isfinite(slope)
+    return np.where(enough, slope, np.nan), np.where(enough, stddev, np.nan)
