@@ -218,10 +218,22 @@ CASES: dict[str, tuple[str, str, str]] = {
         "",
         "signals.utara.phase: is missing; the adapter ntcip1202 needs it",
     ),
-    "signal with a region": (
+    "region of a signal without its camera": (
         "phase: 2}",
         "phase: 2, region: [[0, 0], [1, 0], [1, 1]]}",
-        "signals.utara.region: has no meaning for the adapter ntcip1202",
+        "signals.utara.camera: is missing; region is given, and a lamp is watched by camera and "
+        "region",
+    ),
+    "address of a controller without udp": (
+        '"udp://192.0.2.5:161"',
+        "192.0.2.5",
+        'signals.utara.address: found "192.0.2.5"; needs udp://host:port, e.g. udp://192.0.2.5:161',
+    ),
+    "community in the file": (
+        "phase: 2}",
+        "phase: 2, community: rahasia}",
+        "signals.utara.community: is a password; write ${NAME} and set NAME in the environment; "
+        'only "public" may stand in a file',
     ),
     "missing source": (
         "    source: rtsp://192.0.2.1/stream",

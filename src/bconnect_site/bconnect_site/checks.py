@@ -3,13 +3,15 @@
 They run on the merged plain values, so that they speak even when other keys are wrong.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bconnect_site import names
 from bconnect_site.errors import suggest
+from bconnect_site.fields import ENV
 from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
 from bconnect_site.law import Catalogue
+from bconnect_site.lights import controller_address, record_address
 from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE
 from bconnect_site.yamlfile import Key
 
@@ -22,8 +24,17 @@ _SIGNAL_NEEDS = {
     "ntcip1202": ("address", "phase"),
     "recorded": ("address",),
 }
-_SIGNAL_ONLY = ("camera", "region", "orientation", "address", "phase")
-_SIGNAL_MAY = {"lamp_vision": ("orientation",)}
+_WATCHED = ("camera", "region")
+_SIGNAL_ONLY = (*_WATCHED, "orientation", "address", "phase", "community", "version")
+_SIGNAL_MAY = {
+    "lamp_vision": ("orientation",),
+    "ntcip1202": (*_WATCHED, "orientation", "community", "version"),
+    "recorded": (*_WATCHED, "orientation"),
+}
+_SIGNAL_ADDRESS: dict[str, Callable[[str], object]] = {
+    "ntcip1202": controller_address,
+    "recorded": record_address,
+}
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -164,6 +175,28 @@ def _signals(site: dict[str, Any]) -> Found:
                 *_SIGNAL_MAY.get(adapter, ()),
             ):
                 yield (*key, part), f"has no meaning for the adapter {adapter}"
+        if adapter != "lamp_vision":
+            yield from _watched(key, signal)
+        yield from _signal_address(key, adapter, signal.get("address"))
+
+
+def _watched(key: Key, signal: dict[str, Any]) -> Found:
+    """A lamp beside a controller: all of it, or nothing."""
+    given = [part for part in (*_WATCHED, "orientation") if signal.get(part) is not None]
+    for part in _WATCHED if given else ():
+        if signal.get(part) is None:
+            yield (
+                (*key, part),
+                f"is missing; {given[0]} is given, and a lamp is watched by camera and region",
+            )
+
+
+def _signal_address(key: Key, adapter: str, address: Any) -> Found:
+    if adapter in _SIGNAL_ADDRESS and isinstance(address, str) and not ENV.search(address):
+        try:
+            _SIGNAL_ADDRESS[adapter](address)
+        except ValueError as error:
+            yield (*key, "address"), str(error)
 
 
 def _speakers(site: dict[str, Any]) -> Found:

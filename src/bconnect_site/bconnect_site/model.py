@@ -30,6 +30,7 @@ from bconnect_site.fields import (
 )
 from bconnect_site.geometry import Point
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
+from bconnect_site.lights import Community
 from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
@@ -157,6 +158,9 @@ class Camera(Strict):
     importance: int = Field(default=1, ge=1, le=10, description="share of the detector")
     process: str | None = Field(default=None, description="process, or process@host")
     ptz: bool = Field(default=False, description="its head can move: zones may become void")
+    guard: bool = Field(
+        default=True, description="rules on zones rest while the view is not the one they lie in"
+    )
 
     @property
     def rule_types(self) -> tuple[ViolationType, ...]:
@@ -165,18 +169,30 @@ class Camera(Strict):
 
 
 class Signal(Strict):
-    """A traffic light and how its aspect is known."""
+    """A traffic light and how its aspect is known.
+
+    A light of a controller or a recording may name camera and region as well: then its lamp is
+    watched too, and where the two do not agree nothing is known.
+    """
 
     adapter: Literal["lamp_vision", "ntcip1202", "recorded"]
-    camera: Name | None = Field(default=None, description="lamp_vision: the camera that sees it")
-    region: Region | None = Field(default=None, description="lamp_vision: its head in the image")
+    camera: Name | None = Field(default=None, description="the camera that sees its lamps")
+    region: Region | None = Field(default=None, description="its head in the camera's image")
     orientation: Literal["vertical", "horizontal"] | None = Field(
-        default=None, description="lamp_vision: of the head, red on top or left; default vertical"
+        default=None, description="of the head, red on top or left; default vertical"
     )
     address: Reference | None = Field(
-        default=None, description="ntcip1202: udp://host:port; recorded: file://..."
+        default=None,
+        description="ntcip1202: udp://host:port; recorded: file://signals.jsonl, and "
+        "?from_start=true where its first line is the start",
     )
     phase: int | None = Field(default=None, ge=1, le=255, description="ntcip1202: phase number")
+    community: Community | None = Field(
+        default=None, description="ntcip1202: SNMP community, as ${NAME}; default public"
+    )
+    version: Literal["v1", "v2c"] | None = Field(
+        default=None, description="ntcip1202: SNMP version; default v2c"
+    )
     max_age: float = Field(default=2.0, gt=0.0, le=60.0, description="s until a reading is stale")
 
 
