@@ -50,6 +50,8 @@ def watch(path: Path, site: str | Path | None, out: Path, detector: Detect | Non
     )
     target = out / NAME
     if target.exists():
+        if any(p.suffix not in (".mcap", ".yaml") for p in target.iterdir()):
+            raise ConfigError(f"{target}: is no bag of an earlier rerun; choose another --out")
         shutil.rmtree(target)
     out.mkdir(parents=True, exist_ok=True)
     beside = bag_folder(path)
