@@ -287,7 +287,7 @@ def _reached(made: Score, lawful: Score | None, how: str) -> list[str]:
                 "false referrals in lawful traffic",
                 "0 in 24 camera-hours",
                 f"{false} in {lawful.hours:.1f} camera-hours, {lawful.lawful} near misses",
-                -float(false),
+                -float(false) if false or lawful.hours >= 24.0 else None,
                 0.0,
             )
         )
