@@ -267,11 +267,13 @@ class TestRuleChecker:
         assert values["disarmed"] == "utara, selatan" or values["disarmed"] == "utara"
         assert values["camera utara"] == "moved"
 
-    def test_a_rule_of_a_later_version_is_said_to_be_off(self, ros, tmp_path):
+    def test_a_rule_that_cannot_judge_is_said_to_be_off(self, ros, tmp_path):
         parameters = {"site_file": frozen(tmp_path)}
         checker = ros.add(RuleChecker, namespace="/uji", parameter_overrides=parameters)
         values = {v.key: v.value for v in checker.health.status().values}
-        assert values["rules_off"].startswith("rule speeding of camera selatan is off")
+        assert values["rules_off"].startswith(
+            "rule speeding on cepat of camera selatan is off: no calibration"
+        )
         assert values["rules"] == "1"
 
     def test_a_message_of_another_version_is_survived(self, ros, wait_for, tmp_path):

@@ -1,6 +1,6 @@
-"""tracker: detections in, the same road users under lasting ids out. One small object per camera.
+"""tracker: detections in, the same road users under lasting ids out, placed on the ground.
 
-<camera>/detections  ->  ByteTrack  ->  <camera>/tracks
+<camera>/detections  ->  ByteTrack  ->  Ground (where calibrated)  ->  <camera>/tracks
 """
 
 import sys
@@ -12,11 +12,13 @@ from bconnect_msgs.msg import RoadUserArray
 
 from bconnect_detect.adapters.bytetrack import ByteTrack, ByteTrackSettings
 from bconnect_detect.convert import tracks_from_msg, tracks_to_msg
+from bconnect_detect.core.ground import Ground
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
+from bconnect_site.loader import load_frozen
 
 SHARE: dict[str, Any] = {"minimum": 0.0, "maximum": 1.0}
 
@@ -35,6 +37,9 @@ class Params:
     match_thresh: float = field(default=0.8, metadata=SHARE)
     lost_seconds: float = field(
         default=2.0, metadata={"minimum": 0.0, "description": "s a lost track is remembered"}
+    )
+    site_file: str = field(
+        default="", metadata={"description": "the frozen site; empty: no places on the ground"}
     )
 
 
@@ -60,6 +65,7 @@ class Tracker(BconnectNode):
         self._trackers = {
             c: ByteTrack(rate, settings) for c, rate in zip(p.cameras, rates, strict=True)
         }
+        self._grounds = self._load_grounds(p.site_file)
         self._out = {}
         for camera in p.cameras:
             topic = names.camera_topic(camera, names.TRACKS)
@@ -67,6 +73,18 @@ class Tracker(BconnectNode):
             found = names.camera_topic(camera, names.DETECTIONS)
             on_found = partial(self._on_detections, camera)
             self.create_subscription(RoadUserArray, found, on_found, qos.STREAM)
+
+    def _load_grounds(self, site_file: str) -> dict[str, Ground]:
+        if not site_file:
+            return {}
+        wrong: list[str] = []
+        loaded = load_frozen(site_file)
+        made = loaded.calibrations(wrong)
+        for sentence in wrong:
+            self.get_logger().warning(f"no places on the ground: {sentence}")
+        self.health.set("calibrated", ", ".join(made) or None)
+        frame = names.map_frame(loaded.site.site)
+        return {name: Ground(calibration, frame) for name, calibration in made.items()}
 
     def _on_detections(self, camera: str, msg: RoadUserArray) -> None:
         try:
@@ -76,7 +94,10 @@ class Tracker(BconnectNode):
             self.health.error(f"{camera}: detections dropped: {error}")
             return
         self.health.tick(camera)
-        self.send(self._out[camera], tracks_to_msg(self._trackers[camera].update(found)))
+        tracks = self._trackers[camera].update(found)
+        if ground := self._grounds.get(camera):
+            tracks = ground.place(tracks)
+        self.send(self._out[camera], tracks_to_msg(tracks))
 
 
 def main() -> None:

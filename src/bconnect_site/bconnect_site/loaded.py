@@ -6,6 +6,7 @@ from typing import Any
 
 from bconnect_site import __version__
 from bconnect_site.calibration import Calibration, load_calibration
+from bconnect_site.errors import ConfigError
 from bconnect_site.find import shown
 from bconnect_site.law import Catalogue, load_catalogue
 from bconnect_site.model import Site
@@ -37,13 +38,23 @@ class LoadedSite:
         """The law catalogue the site names. Raises ConfigError."""
         return load_catalogue(self.site.law, config_dir=self.config_dir)
 
-    def calibrations(self) -> dict[str, Calibration]:
-        """The calibration of each camera that names one. Raises ConfigError."""
-        return {
-            name: load_calibration(resolve_path(self, camera.calibration))
-            for name, camera in self.site.cameras.items()
-            if camera.calibration
-        }
+    def calibrations(self, wrong: list[str] | None = None) -> dict[str, Calibration]:
+        """The calibration of each camera that names one.
+
+        Raises ConfigError for a file that is no good; given ``wrong`` that camera is left out
+        instead and its sentences are added there.
+        """
+        made: dict[str, Calibration] = {}
+        for name, camera in self.site.cameras.items():
+            if not camera.calibration:
+                continue
+            try:
+                made[name] = load_calibration(resolve_path(self, camera.calibration))
+            except ConfigError as error:
+                if wrong is None:
+                    raise
+                wrong += [f"camera {name}: {sentence}" for sentence in error.sentences]
+        return made
 
     def to_plain(self) -> dict[str, Any]:
         """The merged site as plain values, secrets left out as ``${NAME}``."""
