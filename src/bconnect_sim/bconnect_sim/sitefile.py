@@ -29,7 +29,7 @@ AUTHOR = "bconnect sim"
 LINES = ("stop_line", "lane_marking", "gate")
 
 # Halves of a signal head's housing, across and up [m], and the least of it a camera can read.
-HEAD = (0.17, 0.5)
+HEAD = (0.25, 0.65)
 READABLE = 14.0  # px of height in the full picture
 FACING = 55.0  # degrees off its axis from which its lamps are seen
 

@@ -61,10 +61,11 @@ class Optics:
     def to_ground(self) -> Array:
         """Homography (3, 3) from fractions of the image to m on the ground (z = 0).
 
-        Scaled so that its last row is 1 at the middle of the picture's lower edge.
+        Its last row gives something positive for ground ahead, 1 at the middle of the
+        picture's lower edge when that is ground.
         """
         made = np.linalg.inv(self.matrix[:, (0, 1, 3)])
-        return np.asarray(made / (made[2] @ (0.5, 1.0, 1.0)), np.float64)
+        return np.asarray(made / abs(made[2] @ (0.5, 1.0, 1.0)), np.float64)
 
 
 def homogeneous(matrix: Array, points: Array) -> Array:

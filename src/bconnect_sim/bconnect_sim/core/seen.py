@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_sim.core.aiming import turned
 from bconnect_sim.core.optics import NEAR, Array, Optics, corners, homogeneous
 from bconnect_sim.core.world import CameraView, Moment, Move, Pole, VehicleState
 
@@ -89,13 +90,7 @@ class Eyes:
     ) -> None:
         """aspect: width / height of the cameras' pictures; size: pixels of detection images."""
         self.straight = [Optics.of(view, aspect) for view in views]
-        self._names = [view.name for view in views]
-        self._turned = [
-            (m, Optics.of(v, aspect, m.pan, m.tilt))
-            for v in views
-            for m in moves
-            if m.camera == v.name
-        ]
+        self._views, self._aspect, self._moves = tuple(views), aspect, tuple(moves)
         self._size = np.array(size, float)
         self._poles = np.array(
             [(p.x, p.y, 0.0, 2 * p.radius, 2 * p.radius, p.height) for p in poles], float
@@ -104,9 +99,11 @@ class Eyes:
     def optics(self, time: float) -> list[Optics]:
         """The cameras as they hang at a time, s."""
         made = list(self.straight)
-        for move, turned in self._turned:
-            if time >= move.at and (move.back is None or time < move.back):
-                made[self._names.index(move.camera)] = turned
+        for name in {move.camera for move in self._moves}:
+            pan, tilt = turned(self._moves, name, time)
+            for i, view in enumerate(self._views):
+                if view.name == name and (pan or tilt):
+                    made[i] = Optics.of(view, self._aspect, pan, tilt)
         return made
 
     def look(self, moment: Moment, smallest: float = SMALLEST) -> Seen:
@@ -182,9 +179,9 @@ def _visible(
 def _ends(mask: Mask) -> NDArray[np.intp]:
     """First and last cells (t, 4) of masks (t, s) across and down: x, y, x + 1, y + 1."""
     cells = mask.reshape(-1, _GRID, _GRID)
-    across, down = cells.any(axis=1), cells.any(axis=2)
-    first = [side.argmax(axis=1) for side in (across, down)]
-    last = [_GRID - side[:, ::-1].argmax(axis=1) for side in (across, down)]
+    sides: list[Mask] = [np.asarray(cells.any(axis=axis)) for axis in (1, 2)]  # across, down
+    first = [side.argmax(axis=1) for side in sides]
+    last = [_GRID - side[:, ::-1].argmax(axis=1) for side in sides]
     return np.stack((*first, *last), axis=1)
 
 
