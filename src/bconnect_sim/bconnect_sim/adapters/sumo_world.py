@@ -6,17 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bconnect_sim.core.errands import Errands
 from bconnect_sim.core.fleet import DYNAMICS, MODELS
 from bconnect_sim.core.lights import Aspect, aspect
 from bconnect_sim.core.motion import Body
 from bconnect_sim.core.network import Network
-from bconnect_sim.core.people import Person, Town, active
+from bconnect_sim.core.people import STANDS, Person, Town, active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.traffic import SimError
+from bconnect_sim.core.wheel import Manoeuvre
 from bconnect_sim.core.world import Corridor, Moment
 
 LETTER = {"red": "r", "amber": "y", "green": "G"}
 LONGEST = 0.1  # s, of SUMO's step
+AS_EVER, NO_LIGHTS, BLIND = 31, 7, 0  # SUMO's speed modes
+CHANGES, KEEPS_LANE, ON_DEMAND = 1621, 0, 512  # and lane change modes
+PARKING = 1
+ROOM = 9.0  # m between two who stand at the kerb: to draw in and out
+CROSSING = 35.0  # m before the junction at which somebody is about to cross
 
 
 class SumoWorld:
@@ -37,6 +44,9 @@ class SumoWorld:
         self._step = 1.0 / scenario.picture.rate / self._parts
         self._bodies: dict[str, Body] = {}
         self._aspects: dict[str, Aspect] = {}
+        self._busy: dict[str, tuple[_Seat, Manoeuvre]] = {}
+        self._kerbs: dict[str, tuple[str, float, float]] = {}  # vehicle: edge, rear, front
+        self._errands = Errands(scenario, corridor, self._network, self._passes)
         try:
             import libsumo
         except ImportError as error:
@@ -63,6 +73,11 @@ class SumoWorld:
                     waiting[person.id] = person
                 sumo.simulationStep()
                 speeds = self._move(waiting)
+                for name in [n for n in self._busy if n in speeds]:
+                    seat, manoeuvre = self._busy[name]
+                    seat.look(time, speeds[name])
+                    if not manoeuvre.step(seat):
+                        del self._busy[name]
                 if number >= 0 and number % self._parts == 0:
                     yield Moment(
                         round(time, 4),
@@ -73,6 +88,8 @@ class SumoWorld:
             raise SimError(f"SUMO stopped the scenario: {_line(error)}") from None
         finally:
             self._bodies.clear()
+            self._busy.clear()
+            self._kerbs.clear()
             sumo.close()
 
     def _start(self) -> None:
@@ -103,9 +120,9 @@ class SumoWorld:
             kind.setSpeedDeviation(name, 0.0)
         self._limits()
         self._links = {
-            head.light: [link[0][0].rsplit("_", 1)[0] for link in
-                         sumo.trafficlight.getControlledLinks(head.light)]
-            for head in self._corridor.signals
+            light: [(link[0][0].rpartition("_")[0], link[0][2]) for link in
+                    sumo.trafficlight.getControlledLinks(light)]
+            for light in sorted({head.light for head in self._corridor.signals})
         }  # fmt: skip
 
     def _limits(self) -> None:
@@ -132,17 +149,20 @@ class SumoWorld:
             for edge in head.approaches
         }
         for light, edges in self._links.items():
-            state = "".join(letters.get(edge, "G") for edge in edges)
+            state = "".join(letters.get(edge, "G") for edge, _ in edges)
             self._sumo.trafficlight.setRedYellowGreenState(light, state)
 
     def _enter(self, who: Person) -> None:
         sumo = self._sumo
         vehicle = sumo.vehicle
-        lane = "best" if who.lane < 0 else str(who.lane)
+        stands = who.errand is not None and who.errand.act in STANDS
+        lane = "0" if stands else "best" if who.lane < 0 else str(who.lane)
         vehicle.add(who.id, who.route, who.model, departLane=lane, departSpeed="max")
         vehicle.setSpeedFactor(who.id, who.factor)
         if who.top > 0:
             vehicle.setMaxSpeed(who.id, who.top)
+        if stands:
+            vehicle.setLaneChangeMode(who.id, KEEPS_LANE)
         vehicle.subscribe(
             who.id, (sumo.VAR_POSITION, sumo.VAR_SPEED, sumo.VAR_LANE_ID, sumo.VAR_ANGLE)
         )
@@ -156,18 +176,139 @@ class SumoWorld:
         speeds = {}
         for name, seen in sumo.vehicle.getAllSubscriptionResults().items():
             (x, y), speed, lane = seen[at], seen[fast], seen[where]
-            if not lane:
-                continue
             body = bodies.get(name)
+            if not lane:  # not yet on the street, or parked
+                if body is None:
+                    continue
+                lane = body.lane
             if body is None:
                 heading = 90.0 - seen[turn]
-                bodies[name] = Body(waiting.pop(name), x, y, heading, lane)
+                person = waiting.pop(name)
+                body = bodies[name] = Body(person, x, y, heading, lane)
+                if (manoeuvre := self._errands.of(person)) is not None:
+                    self._busy[name] = (_Seat(self, body), manoeuvre)
             else:
+                if body.rail:
+                    x, y = self._network.lanes[lane].point(sumo.vehicle.getLanePosition(name))
                 body.lead(x, y, lane, speed, self._step)
             speeds[name] = speed
         for name in [n for n in bodies if n not in speeds]:
             del bodies[name]
+            self._busy.pop(name, None)
+            self._kerbs.pop(name, None)
         return speeds
+
+    def crossing(self, signal: str) -> bool:
+        """Whether somebody crosses the junction behind a signal, or is about to."""
+        head = next(s for s in self._corridor.signals if s.name == signal)
+        vehicle = self._sumo.vehicle
+        for edge, inside in self._links[head.light]:
+            other = next(s for s in self._corridor.signals if edge in s.approaches)
+            if other.phase % 4 == head.phase % 4:
+                continue
+            if self._sumo.lane.getLastStepVehicleNumber(inside):
+                return True
+            if self._aspects[other.name].word == "red":
+                continue
+            length = self._network.length(edge)
+            for name in self._sumo.edge.getLastStepVehicleIDs(edge):
+                if vehicle.getLanePosition(name) > length - CROSSING:
+                    return True
+        return False
+
+    def room(self, name: str, edge: str, length: float, low: float, high: float) -> float | None:
+        """Reserves a place at the kerb; the front's position, None: there is no room."""
+        taken = [k for k in self._kerbs.values() if k[0] == edge]
+        fits = []
+        front = low
+        while front <= high + 1e-6:
+            if all(front - length > f + ROOM or front < r - ROOM for _, r, f in taken):
+                fits.append(front)
+            front += 0.5
+        if not fits:
+            return None
+        paint = self._bodies[name].person.paint
+        front = fits[min(int(paint * len(fits)), len(fits) - 1)]
+        self._kerbs[name] = (edge, front - length, front)
+        return front
+
+    def free(self, name: str) -> None:
+        """Gives a place at the kerb back."""
+        self._kerbs.pop(name, None)
+
+
+class _Seat:
+    """A driver's seat in one SUMO vehicle (see ``Wheel``)."""
+
+    def __init__(self, world: SumoWorld, body: Body) -> None:
+        self._world, self._body = world, body
+        self._name = body.person.id
+        self._do: Any = world._sumo.vehicle
+        self._length = MODELS[body.person.model].length
+        self._gap = DYNAMICS[MODELS[body.person.model].kind].gap
+        self.step = world._step
+        self.time, self.speed, self.position = 0.0, 0.0, 0.0
+        self.edge, self.lane = "", 0
+
+    def look(self, time: float, speed: float) -> None:
+        """Takes in where the vehicle is."""
+        self.time, self.speed = time, speed
+        self.edge, _, lane = self._body.lane.rpartition("_")
+        self.lane = int(lane)
+        self.position = self._do.getLanePosition(self._name)
+
+    def ahead(self, reach: float) -> tuple[float, float] | None:
+        found = self._do.getLeader(self._name, reach)
+        if not found or not found[0] or found[1] + self._gap > reach:
+            return None
+        return found[1] + self._gap, self._do.getSpeed(found[0])
+
+    def aspect(self, signal: str) -> Aspect:
+        return self._world._aspects[signal]
+
+    def clear(self, signal: str) -> bool:
+        return not self._world.crossing(signal)
+
+    def drive(self, speed: float, blind: bool = False) -> None:
+        self._do.setSpeedMode(self._name, BLIND if blind else NO_LIGHTS)
+        self._do.setSpeed(self._name, max(0.0, speed))
+
+    def ignore_lights(self) -> None:
+        self._do.setSpeedMode(self._name, NO_LIGHTS)
+        self._do.setSpeed(self._name, -1.0)
+
+    def release(self) -> None:
+        self._do.setSpeedMode(self._name, AS_EVER)
+        self._do.setSpeed(self._name, -1.0)
+        self._do.setLaneChangeMode(self._name, CHANGES)
+
+    def strive(self, factor: float) -> None:
+        self._do.setSpeedFactor(self._name, factor)
+
+    def book(self, edge: str, low: float, high: float) -> float | None:
+        return self._world.room(self._name, edge, self._length, low, high)
+
+    def stand(self, edge: str, position: float, seconds: float) -> None:
+        self._do.setStop(self._name, edge, position, 0, seconds, PARKING)
+        self._stop = edge
+
+    def stands(self) -> bool:
+        self._body.rail = self.edge == self._stop
+        self._body.halted = bool(self._do.isStopped(self._name))
+        return self._body.halted
+
+    def leave(self) -> None:
+        self._body.rail = False
+        self._world.free(self._name)
+        self._do.setLaneChangeMode(self._name, CHANGES)
+
+    def steer(self, offset: float | None) -> None:
+        self._body.offset = self._body.person.shift if offset is None else offset
+
+    def change_lane(self, lane: int) -> None:
+        self._do.setVehicleClass(self._name, "custom1")
+        self._do.setLaneChangeMode(self._name, ON_DEMAND)
+        self._do.changeLane(self._name, lane, 2.0)
 
 
 def _read(path: Path, corridor: Corridor) -> Network:

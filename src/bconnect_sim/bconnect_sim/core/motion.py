@@ -10,7 +10,8 @@ from bconnect_sim.core.world import VehicleState
 
 CHANGE = 3.2  # s a change of lane takes at speed
 CHANGE_WAY = 11.0  # m it takes at least
-SIDEWAYS = 0.9  # m/s, how fast a driver moves inside the lane
+SIDEWAYS = 1.0  # m/s, how fast a driver moves inside the lane
+SWERVE = 1.5  # m/s2, how fast that begins and ends
 AXLE = 0.72  # of its length, how far behind the front the trailing axle follows
 
 
@@ -27,8 +28,8 @@ class Body:
     """
 
     __slots__ = (
-        "_heading", "_jump", "_lane", "_model", "_share", "_side", "_start", "_x", "_y",
-        "halted", "offset", "person",
+        "_drift", "_heading", "_jump", "_model", "_share", "_side", "_start", "_x", "_y",
+        "halted", "lane", "offset", "person", "rail",
     )  # fmt: skip
 
     def __init__(self, person: Person, x: float, y: float, heading: float, lane: str) -> None:
@@ -37,23 +38,30 @@ class Body:
         self.halted = False
         self._model = MODELS[person.model]
         self._heading = (cos(radians(heading)), sin(radians(heading)))
+        self.rail = False  # led along the lane's middle even where SUMO draws it beside the road
         self._side = person.shift
+        self._drift = 0.0
         self._jump = (0.0, 0.0)  # still to be travelled sideways after a change of lane
         self._start = (0.0, 0.0)
         self._share = 1.0
-        self._lane = lane
+        self.lane = lane
         self._x, self._y = x, y  # SUMO's point
 
     def lead(self, x: float, y: float, lane: str, speed: float, dt: float) -> None:
         """Moves on to SUMO's next point of its front [m]."""
-        if lane != self._lane:
-            if lane.rpartition("_")[0] == self._lane.rpartition("_")[0]:
+        if lane != self.lane:
+            if lane.rpartition("_")[0] == self.lane.rpartition("_")[0]:
                 self._change(x, y, speed * dt)
-            self._lane = lane
+            self.lane = lane
         old = self._front()
         self._x, self._y = x, y
-        step = min(SIDEWAYS, 0.5 * speed) * dt
-        self._side += min(max(self.offset - self._side, -step), step)
+        most = min(SIDEWAYS, 0.45 * speed)
+        wish = min(max(1.3 * (self.offset - self._side), -most), most)
+        step = SWERVE * dt
+        self._drift += min(max(wish - self._drift, -step), step)
+        if speed < 0.05:
+            self._drift = 0.0
+        self._side += self._drift * dt
         if self._share < 1.0:
             self._share = min(1.0, self._share + dt * min(1.0 / CHANGE, speed / CHANGE_WAY))
             rest = 1.0 - ease(self._share)

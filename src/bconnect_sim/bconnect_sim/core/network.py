@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bconnect_sim.core.world import Place, Point
 
+Edges = Mapping[str, Sequence[str]]  # of each route, or signal
 STEP = 0.25  # m between the points at which a lane is looked at
 
 

@@ -209,6 +209,8 @@ class Town:
             return []
         kind = "minibus" if act == "ambulance" else self._kind(act, dice)
         person = self._dress(name, time, route, kind, dice)
+        if act == "wrong_way":  # narrow ways
+            person = replace(person, shift=round(person.shift / 3, 3))
         if act in ("no_helmet", "triple_riding"):
             riders = 3 if act == "triple_riding" else person.riders
             return [replace(person, riders=riders, helmets=dice.randrange(riders))]

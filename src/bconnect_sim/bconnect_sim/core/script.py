@@ -120,9 +120,9 @@ class Scenario:
     duration: float = _number(1.0, 36000.0, default=600.0)
     warm_up: float = _number(0.0, 600.0, default=90.0)  # s of traffic before t = 0
     cameras: tuple[str, ...] = ()  # none given: all
-    picture: Picture = Picture()
-    weather: Weather = Weather()
-    noise: NoiseModel = NoiseModel()
+    picture: Picture = field(default_factory=Picture)
+    weather: Weather = field(default_factory=Weather)
+    noise: NoiseModel = field(default_factory=NoiseModel)
     moves: tuple[Move, ...] = ()
     programs: tuple[Program, ...] = ()
     habits: dict[str, Habit] = field(metadata={"names": HABITS}, default_factory=dict)
