@@ -9,6 +9,7 @@ from bconnect_msgs.msg import CaptureRequest as CaptureRequestMsg
 from bconnect_msgs.msg import Evidence as EvidenceMsg
 from bconnect_msgs.msg import Finding as FindingMsg
 from bconnect_msgs.msg import PlateReading as PlateReadingMsg
+from bconnect_msgs.msg import PlateSighting as PlateSightingMsg
 from bconnect_msgs.msg import RoadUser as RoadUserMsg
 from bconnect_msgs.msg import RoadUserArray, SignalState
 from bconnect_msgs.msg import Violation as ViolationMsg
@@ -19,6 +20,7 @@ from bconnect_detect.core.types import (
     SECOND,
     Finding,
     Floats,
+    PlateSighting,
     RoadUser,
     SignalReading,
     Tracks,
@@ -154,6 +156,22 @@ def signal_from_msg(msg: SignalState) -> SignalReading:
         source=SignalSource(msg.source),
         confidence=msg.confidence,
     )
+
+
+_SIGHTING = ("camera", "zone", "track_id", "digest", "confidence", "stamp_stddev")
+
+
+def sighting_to_msg(sighting: PlateSighting, frame_id: str = "") -> PlateSightingMsg:
+    """A plate that passed a gate."""
+    msg = PlateSightingMsg(**{name: getattr(sighting, name) for name in _SIGHTING})
+    msg.header.stamp, msg.header.frame_id = time_to_msg(sighting.stamp), frame_id
+    return msg
+
+
+def sighting_from_msg(msg: PlateSightingMsg) -> PlateSighting:
+    """A plate that passed a gate."""
+    stamp = time_from_msg(msg.header.stamp)
+    return PlateSighting(stamp, **{name: getattr(msg, name) for name in _SIGHTING})
 
 
 _PLAIN = (

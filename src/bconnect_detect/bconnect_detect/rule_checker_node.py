@@ -1,6 +1,7 @@
 """rule_checker: tracks, signals and camera status in, findings out.
 
 <camera>/tracks --------------.
+<camera>/plate_sightings -----+
 signals ----------------------+--> one RuleBook per camera --> findings
 <camera>/camera_status -------'
 """
@@ -12,19 +13,31 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bconnect_msgs.msg import CameraStatus, Finding, RoadUserArray, SignalState
+from bconnect_msgs.msg import CameraStatus, Finding, PlateSighting, RoadUserArray, SignalState
 
-from bconnect_detect.convert import finding_to_msg, signal_from_msg, tracks_from_msg
+from bconnect_detect.convert import (
+    finding_to_msg,
+    sighting_from_msg,
+    signal_from_msg,
+    tracks_from_msg,
+)
 from bconnect_detect.core.judge import Judge
+from bconnect_detect.core.types import Finding as CoreFinding
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
 from bconnect_node.health import OK
 from bconnect_node.run import run
 from bconnect_node.stamps import SECOND
 from bconnect_site import names
+from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState, word
-from bconnect_site.loader import load_frozen
+from bconnect_site.loader import LoadedSite, load_frozen
+from bconnect_site.model import Site
+
+
+def _gates(site: Site) -> list[str]:
+    return [gate for s in site.sections.values() for gate in (s.entry, s.exit)]
 
 
 @dataclass
@@ -44,13 +57,24 @@ class RuleChecker(BconnectNode):
         self._findings = self.create_publisher(Finding, names.FINDINGS, qos.EVENT)
         today = datetime.fromtimestamp(self.now() // SECOND, ZoneInfo(site.timezone)).date()
         try:
-            self._judge = Judge(site, law, today, loaded.calibrations())
+            self._judge = Judge(site, law, today, self._calibrations(loaded))
         except ConfigError as error:
             raise ConfigError(*(f"{loaded.shown}: {s}" for s in error.sentences)) from None
         for camera in site.cameras:
             self._listen(camera)
+        for camera in sorted({gate.partition("/")[0] for gate in _gates(site)}):
+            topic = names.camera_topic(camera, names.PLATE_SIGHTINGS)
+            on_plate = partial(self._on_plate, camera)
+            self.create_subscription(PlateSighting, topic, on_plate, qos.EVENT)
         self.create_subscription(SignalState, names.SIGNALS, self._on_signal, qos.STREAM)
         self._say()
+
+    def _calibrations(self, loaded: LoadedSite) -> dict[str, Calibration]:
+        wrong: list[str] = []
+        made = loaded.calibrations(wrong)
+        for sentence in wrong:
+            self.get_logger().error(f"not calibrated: {sentence}")
+        return made
 
     def _listen(self, camera: str) -> None:
         tracks, status = (
@@ -77,9 +101,20 @@ class RuleChecker(BconnectNode):
             return
         self.health.tick(camera)
         for finding in self._judge.on_tracks(tracks):
-            self.send(self._findings, finding_to_msg(finding, tracks.frame_id))
-            self.health.tick(f"finding {word(finding.type)}")
-            self.get_logger().info(f"{camera}: {word(finding.type)}: {finding.explanation}")
+            self._publish(finding, tracks.frame_id)
+
+    def _on_plate(self, camera: str, msg: PlateSighting) -> None:
+        sighting = sighting_from_msg(msg)
+        if sighting.camera != camera:
+            self.health.drop("bad message")
+            return
+        for finding in self._judge.on_plate(sighting):
+            self._publish(finding, msg.header.frame_id)
+
+    def _publish(self, finding: CoreFinding, frame_id: str) -> None:
+        self.send(self._findings, finding_to_msg(finding, frame_id))
+        self.health.tick(f"finding {word(finding.type)}")
+        self.get_logger().info(f"{finding.camera}: {word(finding.type)}: {finding.explanation}")
 
     def _on_signal(self, msg: SignalState) -> None:
         try:

@@ -8,8 +8,9 @@ from datetime import date
 
 from bconnect_detect.core.rule import Law
 from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
+from bconnect_detect.core.rules.section_speed import build_sections
 from bconnect_detect.core.signals import SignalBook
-from bconnect_detect.core.types import Finding, SignalReading, Tracks
+from bconnect_detect.core.types import Finding, PlateSighting, SignalReading, Tracks
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState
@@ -45,10 +46,22 @@ class Judge:
             self.off += off
         if wrong:
             raise ConfigError(*wrong)
+        self._sections = build_sections(site, law, today)
+        self._exits: dict[str, Tracks | None] = {s.place.camera: None for s in self._sections}
 
     def on_tracks(self, tracks: Tracks) -> list[Finding]:
         """Findings that became certain with this image of ``tracks.camera``."""
+        if tracks.camera in self._exits:
+            self._exits[tracks.camera] = tracks
         return self.books[tracks.camera].check(tracks)
+
+    def on_plate(self, sighting: PlateSighting) -> list[Finding]:
+        """Findings that became certain with a plate at a gate; none by a camera not believed."""
+        book = self.books.get(sighting.camera)
+        if book is None or book.state != CameraState.OK:
+            return []
+        tracks = self._exits.get(sighting.camera)
+        return [f for s in self._sections for f in s.on_sighting(sighting, tracks)]
 
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal of the site shows."""
@@ -69,5 +82,5 @@ class Judge:
         return [name for name, book in self.books.items() if book.rules and not book.armed]
 
     def __len__(self) -> int:
-        """Road users remembered by all rules."""
-        return sum(len(book) for book in self.books.values())
+        """Road users and plates remembered by all rules."""
+        return sum(map(len, self.books.values())) + sum(map(len, self._sections))

@@ -193,6 +193,19 @@ class SignalReading:
 
 
 @dataclass(frozen=True, slots=True)
+class PlateSighting:
+    """A plate passed a gate; of the plate only a salted digest is known."""
+
+    stamp: int  # ns, the image in which the line was crossed
+    camera: str
+    zone: str  # the gate
+    track_id: int  # 0: not known
+    digest: str
+    confidence: float
+    stamp_stddev: float  # s
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A rule was seen broken: no plate, no pictures yet."""
 
