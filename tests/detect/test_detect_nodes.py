@@ -318,9 +318,3 @@ class TestSignal:
         (red, *_) = wait_for(shown, every=0.05)
         assert red.signal == "lampu" and red.header.frame_id == "f"
         assert time_from_msg(red.header.stamp) - time_from_msg(red.since) >= 2 * STEP
-
-    def test_adapters_of_a_later_version_are_refused(self, ros, tmp_path):
-        signals = {"lampu": {"adapter": "ntcip1202", "address": "udp://192.0.2.5:161", "phase": 2}}
-        overrides = {"site_file": frozen(tmp_path, signals=signals)}
-        with pytest.raises(ConfigError, match=r"signals\.lampu\.adapter: ntcip1202 is not built"):
-            ros.add(SignalNode, namespace="/uji", parameter_overrides=overrides)

@@ -106,10 +106,10 @@ class Controller:
 
     def values(self, oid: tuple[int, ...]) -> Any:
         """An object's value as SNMP has it."""
-        column, group = (*oid, 0, 0)[len(GROUP_ENTRY) : len(GROUP_ENTRY) + 2]
-        known = oid[: len(GROUP_ENTRY)] == GROUP_ENTRY and len(oid) == len(GROUP_ENTRY) + 2
-        if not known or column not in COLOURS or not 1 <= group <= (HIGHEST_PHASE - 1) // 8 + 1:
+        inside = oid[:-2] == GROUP_ENTRY and oid[-2] in COLOURS
+        if not inside or not 1 <= oid[-1] <= (HIGHEST_PHASE - 1) // 8 + 1:
             return v2c.NoSuchInstance()
+        column, group = oid[-2:]
         if self.fault == "text":
             return v2c.OctetString("red")
         shown, bits = self.aspects(), 0
