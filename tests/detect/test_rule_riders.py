@@ -1,0 +1,122 @@
+"""Helmets and riders: nearly every half-second must say the same, and somebody must count."""
+
+import random
+from math import inf, nan
+
+import pytest
+from detect_scenes import T0, place, play, user, zone
+
+from bconnect_detect.core.rules.no_helmet import NoHelmet
+from bconnect_detect.core.rules.overloaded_motorcycle import OverloadedMotorcycle
+from bconnect_detect.core.types import SECOND, RoadUser
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import RoadUserKind, ViolationType
+
+ROAD = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+MOTORCYCLE = RoadUserKind.MOTORCYCLE
+
+
+def made(kind, **keys: object):
+    return kind(place(zone(kind="road", region=ROAD, basis="movement rule", **keys)))
+
+
+def bike(
+    t: float,
+    riders: float = 1,
+    helmets: float = nan,
+    kind: RoadUserKind = MOTORCYCLE,
+    height: float = 60.0,
+) -> list[RoadUser]:
+    x = 120 + 60 * t
+    if x > 560:
+        return []
+    seen = user((x, 200), kind=kind, size=(30, height))
+    object.__setattr__(seen, "riders", float(riders))
+    object.__setattr__(seen, "helmets", float(helmets))
+    return [seen]
+
+
+def test_a_bare_head_is_found_once():
+    (one,) = play(made(NoHelmet), 9, lambda t: bike(t, 2, 1))
+    assert one.type == ViolationType.NO_HELMET and one.started == T0
+    assert (one.measured, one.measured_low, one.limit) == (1.0, 1.0, 0.0)
+    assert 1.5 * SECOND <= one.stamp - one.started <= 2 * SECOND
+    assert "2 riders and 1 helmets" in one.explanation and len(one.trail) >= 8
+
+
+def test_three_on_one_are_found_once():
+    (one,) = play(made(OverloadedMotorcycle), 9, lambda t: bike(t, 3))
+    assert one.type == ViolationType.OVERLOADED_MOTORCYCLE
+    assert (one.measured, one.measured_low, one.limit) == (3.0, 3.0, 2.0)
+
+
+@pytest.mark.parametrize("riders", [1, 2])
+def test_as_many_helmets_as_riders_and_one_passenger_are_lawful(riders: int):
+    assert play(made(NoHelmet), 9, lambda t: bike(t, riders, riders)) == []
+    assert play(made(OverloadedMotorcycle), 9, lambda t: bike(t, riders, riders)) == []
+
+
+@pytest.mark.parametrize(("riders", "helmets"), [(nan, nan), (2, nan), (0, 0), (1, 2), (inf, 0)])
+def test_what_is_not_known_is_no_offence(riders: float, helmets: float):
+    assert play(made(NoHelmet), 9, lambda t: bike(t, riders, helmets)) == []
+    assert play(made(OverloadedMotorcycle), 9, lambda t: bike(t, riders, helmets)) == []
+
+
+def test_errors_in_runs_are_outvoted():
+    dice = random.Random(5)
+    for _ in range(60):
+        wrong = [dice.random() < 0.05 for _ in range(20)]  # by half-seconds
+        lawful = lambda t, w=wrong: bike(t, 2 + w[int(2 * t)], 2 - w[int(2 * t)])  # noqa: E731
+        assert play(made(NoHelmet), 8, lawful) == []
+        assert play(made(OverloadedMotorcycle), 8, lawful) == []
+
+
+def test_three_riders_are_found_though_sometimes_one_is_hidden():
+    dice = random.Random(6)
+    found = 0
+    for _ in range(40):
+        wrong = [dice.random() < 0.05 for _ in range(20)]
+        found += len(
+            play(made(OverloadedMotorcycle), 8, lambda t, w=wrong: bike(t, 3 - w[int(2 * t)]))
+        )
+    assert found == 40
+
+
+def test_a_second_is_too_short():
+    assert play(made(NoHelmet), 1.5, lambda t: bike(t, 1, 0)) == []
+
+
+def test_small_boxes_and_cut_boxes_are_not_believed():
+    assert play(made(NoHelmet), 9, lambda t: bike(t, 1, 0, height=25)) == []
+    assert play(made(NoHelmet), 9, lambda t: bike(t, 1, 0, height=199)) == []  # touches the top
+
+
+def test_only_on_motorcycles_on_the_road():
+    assert play(made(NoHelmet), 9, lambda t: bike(t, 1, 0, kind=RoadUserKind.BICYCLE)) == []
+    assert play(made(NoHelmet, applies_to=["car"]), 9, lambda t: bike(t, 1, 0)) == []
+    off = NoHelmet(
+        place(zone(kind="road", region=[[0.1, 0.7], [0.9, 0.7], [0.5, 0.9]], basis="movement rule"))
+    )
+    assert play(off, 9, lambda t: bike(t, 1, 0)) == []
+
+
+def test_two_motorcycles_under_one_id_prove_nothing():
+    def scene(t: float):
+        first = bike(t % 1.4, 1, 0)
+        return first if t < 9 else []
+
+    assert play(made(NoHelmet), 9, scene) == []
+
+
+@pytest.mark.parametrize("kind", [NoHelmet, OverloadedMotorcycle])
+def test_who_counts_nothing_says_so(kind):
+    rule = made(kind)
+    play(rule, 9, lambda t: bike(t, nan, nan))
+    assert rule.silence.startswith(f"nothing counts {kind.counted}")
+    play(rule, 1, lambda t: bike(t - 10, 1, 1), start=10)
+    assert rule.silence == ""
+
+
+def test_the_whole_image_is_the_road_where_none_is_drawn():
+    with pytest.raises(ConfigError, match=r"z\.region: is missing"):
+        NoHelmet(place(zone(kind="road", line=[[0, 0], [1, 1]], basis="movement rule")))
