@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from bconnect_detect.core.ground import Ground
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import Finding
 from bconnect_replay import __version__
 from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.core.line import line_of, number
 from bconnect_replay.core.pipeline import Pipeline, Placer
-from bconnect_replay.core.reading import signal_of, state_of, tracks_of
+from bconnect_replay.core.reading import sighting_of, signal_of, state_of, tracks_of
 from bconnect_replay.inputs import Inputs, digests, open_inputs
 from bconnect_site import names
 from bconnect_site.calibration import Calibration
@@ -113,7 +114,7 @@ def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
         judge = Judge(site, inputs.loaded.catalogue(), inputs.day, calibrations)
     except ConfigError as error:
         raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
-    pipeline = Pipeline(judge, trackers(site), grounds(calibrations))
+    pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site.site))
     warnings = [*inputs.warnings, *judge.off]
     routes = _routes(inputs, pipeline, from_tracks, warnings)
     lines: list[dict[str, Any]] = []
@@ -162,7 +163,7 @@ def _routes(
             warnings.append(f"camera {camera}: no camera_status in the bag: taken as ok")
             pipeline.on_camera_status(camera, CameraState.OK)
         if inputs.has(plates):
-            routes[plates] = _on_plate(camera, pipeline)
+            routes[plates] = _on_plate(pipeline)
     if not routes:
         raise BagError(f"{inputs.bag.folder}: holds neither detections nor tracks to judge")
     signals = inputs.site_topic(names.SIGNALS)
@@ -198,10 +199,8 @@ def _on_signal(pipeline: Pipeline) -> Route:
     return route
 
 
-def _on_plate(camera: str, pipeline: Pipeline) -> Route:
-    from bconnect_replay.core.plates import sighting_of
-
-    return lambda message: pipeline.on_plate(sighting_of(message, camera))
+def _on_plate(pipeline: Pipeline) -> Route:
+    return lambda message: pipeline.on_plate(sighting_of(message))
 
 
 def trackers(site: Site) -> dict[str, Any]:
@@ -215,13 +214,10 @@ def trackers(site: Site) -> dict[str, Any]:
     return {name: ByteTrack(c.detect.rate, settings) for name, c in site.cameras.items()}
 
 
-def grounds(calibrations: dict[str, Calibration]) -> dict[str, Placer]:
+def grounds(calibrations: dict[str, Calibration], site: str) -> dict[str, Placer]:
     """What places tracks on the ground, for each calibrated camera."""
-    try:
-        from bconnect_detect.core.ground import Ground
-    except ModuleNotFoundError:
-        return {}
-    return {name: Ground(c) for name, c in calibrations.items() if c.has_ground}
+    frame = names.map_frame(site)
+    return {name: Ground(c, frame) for name, c in calibrations.items() if c.has_ground}
 
 
 def _line(finding: Finding, calibrations: dict[str, Calibration]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.tracker import Tracker
-from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
+from bconnect_detect.core.types import SECOND, Finding, PlateSighting, SignalReading, Tracks
 from bconnect_site.kinds import CameraState
 
 _LONGEST = SECOND  # ns between two images that count as having been watched
@@ -60,10 +60,9 @@ class Pipeline:
         """How far a camera may be believed."""
         self.judge.on_camera_status(camera, state)
 
-    def on_plate(self, sighting: Any) -> list[Finding]:
-        """A plate passed a gate; nothing where no rule asks for plates."""
-        on_plate = getattr(self.judge, "on_plate", None)
-        return list(on_plate(sighting) or ()) if on_plate else []
+    def on_plate(self, sighting: PlateSighting) -> list[Finding]:
+        """A plate passed a gate."""
+        return self.judge.on_plate(sighting)
 
     def _count(self, tracks: Tracks) -> None:
         watched = self.watched[tracks.camera]

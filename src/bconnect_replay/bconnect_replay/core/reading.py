@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bconnect_detect.core.types import SECOND, Floats, SignalReading, Tracks
+from bconnect_detect.core.types import SECOND, Floats, PlateSighting, SignalReading, Tracks
 from bconnect_site.kinds import CameraState, RoadUserKind, SignalAspect, SignalSource
 
 _SIDES = ("x_min", "y_min", "x_max", "y_max")
@@ -79,3 +79,16 @@ def state_of(message: Any) -> CameraState:
     """A CameraStatus' state; one that is not known here is UNKNOWN."""
     known = message.state in CameraState._value2member_map_
     return CameraState(message.state) if known else CameraState.UNKNOWN
+
+
+def sighting_of(message: Any) -> PlateSighting:
+    """A PlateSighting."""
+    return PlateSighting(
+        stamp=stamp_of(message.header.stamp),
+        camera=message.camera,
+        zone=message.zone,
+        track_id=int(message.track_id),
+        digest=message.digest,
+        confidence=float(message.confidence),
+        stamp_stddev=float(message.stamp_stddev),
+    )
