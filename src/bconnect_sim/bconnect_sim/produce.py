@@ -102,7 +102,7 @@ def produce(
     (folder / made.NAME).unlink(missing_ok=True)
     _clear_bag(folder / "bag")
     _Run(stage, views, seed, folder, how).run(progress)
-    made.seal(folder, digest, files, settings)
+    made.seal(folder, digest, files, settings | {"weather": asdict(stage.scenario.weather)})
     return Produced(folder, digest, True)
 
 
