@@ -45,7 +45,7 @@ class Gates:
         noise: NoiseModel | None = None,
     ) -> None:
         gates = {p.name: p for p in places if p.kind == "gate"}
-        self._gates = [(i, gates[n]) for i, v in enumerate(views) for n in v.places if n in gates]
+        self._gates = [[gates[n] for n in view.places if n in gates] for view in views]
         self._names = [view.name for view in views]
         self._salt, self._seed, self._noise = salt, seed, noise
         self._before: dict[str, Point] = {}
@@ -57,18 +57,17 @@ class Gates:
 
     def watch(self, moment: Moment, seen: Seen) -> list[Sighting]:
         """Crossings since the moment before, by time. Only who is seen is read."""
-        if not self._gates:
-            return []
-        shown = set(zip(seen.camera.tolist(), seen.vehicle.tolist(), strict=True))
         found: list[Sighting] = []
+        shown = zip(seen.camera.tolist(), seen.vehicle.tolist(), strict=True)
         recent = moment.time - self._time <= LONGEST
-        for i, vehicle in enumerate(moment.vehicles if recent else ()):
+        for camera, i in shown if recent else ():
+            vehicle = moment.vehicles[i]
             before = self._before.get(vehicle.id)
             if before is None or not vehicle.plate:
                 continue
-            for camera, gate in self._gates:
+            for gate in self._gates[camera]:
                 share = _crossed(gate, before, vehicle.front)
-                if share is not None and (camera, i) in shown:
+                if share is not None:
                     time = self._time + share * (moment.time - self._time)
                     found += self._read(time, camera, gate, vehicle)
         self._before = {v.id: v.front for v in moment.vehicles}
