@@ -7,26 +7,23 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bconnect_detect.core.ground import Ground
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import Finding
 from bconnect_replay import __version__
-from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.core.line import line_of, number
-from bconnect_replay.core.pipeline import Pipeline, Placer
-from bconnect_replay.core.reading import sighting_of, signal_of, state_of, tracks_of
+from bconnect_replay.core.pipeline import Pipeline
 from bconnect_replay.inputs import Inputs, digests, open_inputs
-from bconnect_site import names
+from bconnect_replay.routes import grounds, routes_of, trackers
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
-from bconnect_site.kinds import CameraState, ViolationType, word
+from bconnect_site.kinds import ViolationType, word
 from bconnect_site.model import RULE_ZONES, Site
 
 FINDINGS, SUMMARY = "findings.jsonl", "rerun.json"
@@ -116,7 +113,7 @@ def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
         raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
     pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site.site))
     warnings = [*inputs.warnings, *judge.off]
-    routes = _routes(inputs, pipeline, from_tracks, warnings)
+    routes = routes_of(inputs, pipeline, from_tracks, warnings)
     lines: list[dict[str, Any]] = []
     refused: Counter[str] = Counter()
     for topic, message, _ in inputs.bag.messages(sorted(routes)):
@@ -132,108 +129,30 @@ def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
     return Result(lines, _summary(inputs, pipeline, lines, warnings, refused), warnings)
 
 
-Route = Callable[[Any], list[Finding]]
-
-
-def _routes(
-    inputs: Inputs, pipeline: Pipeline, from_tracks: bool, warnings: list[str]
-) -> dict[str, Route]:
-    """What happens with the messages of each topic that counts."""
-    routes: dict[str, Route] = {}
-    for camera in inputs.loaded.site.cameras:
-        found, tracked, status, plates = (
-            inputs.topic(camera, topic)
-            for topic in (
-                names.DETECTIONS,
-                names.TRACKS,
-                names.CAMERA_STATUS,
-                names.PLATE_SIGHTINGS,
-            )
-        )
-        if inputs.has(found) and not (from_tracks and inputs.has(tracked)):
-            routes[found] = _on_users(camera, pipeline.on_detections)
-        elif inputs.has(tracked):
-            routes[tracked] = _on_users(camera, pipeline.on_tracks)
-        else:
-            warnings.append(f"camera {camera}: the bag holds neither its detections nor tracks")
-            continue
-        if inputs.has(status):
-            routes[status] = _on_status(camera, pipeline)
-        else:
-            warnings.append(f"camera {camera}: no camera_status in the bag: taken as ok")
-            pipeline.on_camera_status(camera, CameraState.OK)
-        if inputs.has(plates):
-            routes[plates] = _on_plate(pipeline)
-    if not routes:
-        raise BagError(f"{inputs.bag.folder}: holds neither detections nor tracks to judge")
-    signals = inputs.site_topic(names.SIGNALS)
-    if inputs.has(signals):
-        routes[signals] = _on_signal(pipeline)
-    elif inputs.loaded.site.signals:
-        warnings.append("no signals in the bag: no rule that needs one will find anything")
-    return routes
-
-
-def _on_users(camera: str, then: Callable[[Any], list[Finding]]) -> Route:
-    def route(message: Any) -> list[Finding]:
-        if not (message.header.stamp.sec or message.header.stamp.nanosec):
-            raise BagError(f"camera {camera}: its messages carry no stamps; nothing can be judged")
-        return then(tracks_of(message, camera))
-
-    return route
-
-
-def _on_status(camera: str, pipeline: Pipeline) -> Route:
-    def route(message: Any) -> list[Finding]:
-        pipeline.on_camera_status(camera, state_of(message))
-        return []
-
-    return route
-
-
-def _on_signal(pipeline: Pipeline) -> Route:
-    def route(message: Any) -> list[Finding]:
-        pipeline.on_signal(signal_of(message))
-        return []
-
-    return route
-
-
-def _on_plate(pipeline: Pipeline) -> Route:
-    return lambda message: pipeline.on_plate(sighting_of(message))
-
-
-def trackers(site: Site) -> dict[str, Any]:
-    """ByteTrack for each camera, set as the site says."""
-    from bconnect_detect.adapters.bytetrack import ByteTrack, ByteTrackSettings
-
-    told = site.tracker.model_dump()
-    settings = ByteTrackSettings(
-        **{f.name: told[f.name] for f in fields(ByteTrackSettings) if f.name in told}
-    )
-    return {name: ByteTrack(c.detect.rate, settings) for name, c in site.cameras.items()}
-
-
-def grounds(calibrations: dict[str, Calibration], site: str) -> dict[str, Placer]:
-    """What places tracks on the ground, for each calibrated camera."""
-    frame = names.map_frame(site)
-    return {name: Ground(c, frame) for name, c in calibrations.items() if c.has_ground}
-
-
 def _line(finding: Finding, calibrations: dict[str, Calibration]) -> dict[str, Any]:
     """A finding's line, with the way of its foot on the ground where that is known."""
     line = line_of(finding)
     calibration = calibrations.get(finding.camera)
     line["way"] = []
-    if calibration is not None and calibration.has_ground:
+    seen = finding.road_user.width > 0.0 and finding.width > 0 and finding.height > 0
+    if seen and calibration is not None and calibration.has_ground:
         x, y = finding.road_user.foot
         foot = (x / finding.width, y / finding.height)
         places = calibration.to_ground(np.array([*finding.trail, foot]))
         known = places[np.isfinite(places).all(axis=1)]
-        line["way"] = [[number(x), number(y)] for x, y in known.tolist()]
+        line["way"] = _thinned(known.tolist())
         if line["x"] is None and np.isfinite(places[-1]).all():
             line["x"], line["y"] = (number(v) for v in places[-1].tolist())
     return line
+
+
+def _thinned(way: list[list[float]], step: float = 0.2) -> list[list[float | None]]:
+    """A way [m] without places closer than ``step`` to the one before."""
+    kept: list[list[float]] = []
+    for place in way:
+        if not kept or max(abs(a - b) for a, b in zip(place, kept[-1], strict=True)) >= step:
+            kept.append(place)
+    return [[number(x), number(y)] for x, y in kept]
 
 
 def _summary(

@@ -134,8 +134,18 @@ def _fit(sight: Found, event: Event, any_camera: bool) -> float:
 
 def distance(sight: Found, event: Event) -> float:
     """m between an event's place and the nearest part of the way seen; NaN: not known."""
-    if not isfinite(event.x + event.y):
+    ends = [p for p in (*sight.way, (sight.x, sight.y)) if isfinite(p[0] + p[1])]
+    if not ends or not isfinite(event.x + event.y):
         return nan
-    ways = [hypot(x - event.x, y - event.y) for x, y in sight.way]
-    ways.append(hypot(sight.x - event.x, sight.y - event.y))
-    return min((way for way in ways if isfinite(way)), default=nan)
+    return min(
+        _beside(event.x, event.y, a, b) for a, b in zip(ends, ends[1:] or ends, strict=False)
+    )
+
+
+def _beside(x: float, y: float, a: tuple[float, float], b: tuple[float, float]) -> float:
+    """m from a place to the straight way from a to b."""
+    along, across = b[0] - a[0], b[1] - a[1]
+    length = along * along + across * across
+    share = ((x - a[0]) * along + (y - a[1]) * across) / length if length > 0.0 else 0.0
+    share = min(1.0, max(0.0, share))
+    return hypot(x - a[0] - share * along, y - a[1] - share * across)

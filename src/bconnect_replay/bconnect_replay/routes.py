@@ -1,0 +1,106 @@
+"""What happens with the messages of a bag: each topic's way into the pipeline."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from bconnect_detect.core.ground import Ground
+from bconnect_detect.core.types import Finding
+from bconnect_replay.adapters.bag import BagError
+from bconnect_replay.core.pipeline import Pipeline, Placer
+from bconnect_replay.core.reading import sighting_of, signal_of, state_of, tracks_of
+from bconnect_replay.inputs import Inputs
+from bconnect_site import names
+from bconnect_site.calibration import Calibration
+from bconnect_site.kinds import CameraState
+from bconnect_site.model import Site
+
+Route = Callable[[Any], list[Finding]]
+
+
+def routes_of(
+    inputs: Inputs, pipeline: Pipeline, from_tracks: bool, warnings: list[str]
+) -> dict[str, Route]:
+    """What happens with the messages of each topic that counts; what is missing is warned of.
+
+    Raises BagError when there is nothing to judge.
+    """
+    routes: dict[str, Route] = {}
+    for camera in inputs.loaded.site.cameras:
+        found, tracked, status, plates = (
+            inputs.topic(camera, topic)
+            for topic in (
+                names.DETECTIONS,
+                names.TRACKS,
+                names.CAMERA_STATUS,
+                names.PLATE_SIGHTINGS,
+            )
+        )
+        if inputs.has(found) and not (from_tracks and inputs.has(tracked)):
+            routes[found] = _on_users(camera, pipeline.on_detections)
+        elif inputs.has(tracked):
+            routes[tracked] = _on_users(camera, pipeline.on_tracks)
+        else:
+            warnings.append(f"camera {camera}: the bag holds neither its detections nor tracks")
+            continue
+        if inputs.has(status):
+            routes[status] = _on_status(camera, pipeline)
+        else:
+            warnings.append(f"camera {camera}: no camera_status in the bag: taken as ok")
+            pipeline.on_camera_status(camera, CameraState.OK)
+        if inputs.has(plates):
+            routes[plates] = _on_plate(pipeline)
+    if not routes:
+        raise BagError(f"{inputs.bag.folder}: holds neither detections nor tracks to judge")
+    signals = inputs.site_topic(names.SIGNALS)
+    if inputs.has(signals):
+        routes[signals] = _on_signal(pipeline)
+    elif inputs.loaded.site.signals:
+        warnings.append("no signals in the bag: no rule that needs one will find anything")
+    return routes
+
+
+def _on_users(camera: str, then: Callable[[Any], list[Finding]]) -> Route:
+    def route(message: Any) -> list[Finding]:
+        if not (message.header.stamp.sec or message.header.stamp.nanosec):
+            raise BagError(f"camera {camera}: its messages carry no stamps; nothing can be judged")
+        return then(tracks_of(message, camera))
+
+    return route
+
+
+def _on_status(camera: str, pipeline: Pipeline) -> Route:
+    def route(message: Any) -> list[Finding]:
+        pipeline.on_camera_status(camera, state_of(message))
+        return []
+
+    return route
+
+
+def _on_signal(pipeline: Pipeline) -> Route:
+    def route(message: Any) -> list[Finding]:
+        pipeline.on_signal(signal_of(message))
+        return []
+
+    return route
+
+
+def _on_plate(pipeline: Pipeline) -> Route:
+    return lambda message: pipeline.on_plate(sighting_of(message))
+
+
+def trackers(site: Site) -> dict[str, Any]:
+    """ByteTrack for each camera, set as the site says."""
+    from bconnect_detect.adapters.bytetrack import ByteTrack, ByteTrackSettings
+
+    told = site.tracker.model_dump()
+    settings = ByteTrackSettings(
+        **{f.name: told[f.name] for f in fields(ByteTrackSettings) if f.name in told}
+    )
+    return {name: ByteTrack(c.detect.rate, settings) for name, c in site.cameras.items()}
+
+
+def grounds(calibrations: dict[str, Calibration], site: str) -> dict[str, Placer]:
+    """What places tracks on the ground, for each calibrated camera."""
+    frame = names.map_frame(site)
+    return {name: Ground(c, frame) for name, c in calibrations.items() if c.has_ground}
