@@ -112,6 +112,10 @@ def test_a_lamp_turned_green_in_red_ends_the_red_at_once():
     street = Street()
     street.run(CYCLE[:3], [*CYCLE[:3], (14.0, GREEN)], 25.0)
     assert street.at(13.5) == RED
+    after = [r for r in street.said if r.stamp > T0 + 14 * SECOND]
+    doubt = next(r for r in after if r.aspect == UNKNOWN)
+    assert doubt.stamp < T0 + 15 * SECOND  # the lamp's hold, its way here, and one question
+    assert doubt.since <= T0 + int(14.3 * SECOND)  # from right after the last red
     assert {street.at(14.8 + step / 4) for step in range(20)} == {UNKNOWN}
 
 

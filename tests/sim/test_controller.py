@@ -4,7 +4,9 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pysnmp.hlapi.v1arch.asyncio import (
@@ -16,7 +18,8 @@ from pysnmp.hlapi.v1arch.asyncio import (
     get_cmd,
 )
 
-from bconnect_sim.controller import Controller, Timeline, main, read_changes
+from bconnect_sim.controller import Controller, Timeline, live, main, read_changes
+from bconnect_sim.core.world import Moment, SignalHead
 from bconnect_site.errors import ConfigError
 
 REDS, YELLOWS, GREENS = (f"1.3.6.1.4.1.1206.4.2.1.1.4.1.{column}" for column in (2, 3, 4))
@@ -112,6 +115,35 @@ def test_the_command_plays_a_recording_until_it_is_told_to_end(child, tmp_path: 
     assert ask(told["simpang"]["port"], f"{REDS}.1")[1] == ["1"]
     process.send_signal(signal.SIGINT)
     assert process.wait(10.0) == 0
+
+
+def test_a_running_scenario_has_a_controller_for_each_junction(monkeypatch, wait_for):
+    heads = (
+        SignalHead("a_barat", "A", ("x",), phase=2),
+        SignalHead("a_timur", "A", ("y",), phase=6),
+        SignalHead("b_barat", "B", ("z",), phase=2),
+    )
+    go = threading.Event()
+
+    def moments():
+        yield Moment(0.0, (), {"a_barat": "red", "a_timur": "green", "b_barat": "amber"})
+        go.wait(10.0)
+        yield Moment(0.1, (), {"a_barat": "green", "a_timur": "red", "b_barat": "red"})
+
+    stage = SimpleNamespace(
+        corridor=SimpleNamespace(signals=heads),
+        world=lambda seed: SimpleNamespace(moments=moments),
+    )
+    monkeypatch.setattr("bconnect_sim.stage.open_stage", lambda name: stage)
+    junctions, aspects = live("x", 0)
+    assert junctions == {"A": {"a_barat": 2, "a_timur": 6}, "B": {"b_barat": 2}}
+    wait_for(lambda: aspects().get("b_barat") == "amber")
+    with Controller(junctions["A"], aspects) as a, Controller(junctions["B"], aspects) as b:
+        assert ask(a.port, f"{REDS}.1", f"{GREENS}.1")[1] == ["2", "32"]
+        assert ask(b.port, f"{REDS}.1", f"{YELLOWS}.1")[1] == ["0", "2"]
+        go.set()
+        wait_for(lambda: set(aspects().values()) == {"dark"})  # over: never red for ever
+        assert ask(a.port, f"{REDS}.1", f"{GREENS}.1")[1] == ["0", "0"]
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys):

@@ -264,9 +264,10 @@ def live(scenario: str, seed: int) -> tuple[dict[str, dict[str, int]], Aspects]:
     shown: dict[str, str] = {}
 
     def play() -> None:
-        begun, wait = time.monotonic(), threading.Event().wait
+        begun, wait = None, threading.Event().wait
         try:
             for moment in stage.world(seed).moments():
+                begun = begun or time.monotonic() - moment.time  # after the warm-up
                 wait(max(0.0, moment.time - (time.monotonic() - begun)))
                 shown.update(moment.aspects)
         finally:  # over, or failed: a light that stays red for ever would be a lie
