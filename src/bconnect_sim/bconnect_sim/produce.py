@@ -207,7 +207,7 @@ class _Run:
         self.held += self.gates.watch(moment, seen)
         record.sightings([s for s in self.held if s.time <= moment.time])
         self.held = [s for s in self.held if s.time > moment.time]
-        if self.errors:
+        if self.errors is not None:
             found = self.errors.detect(seen, moment)
         else:
             found = perfect(seen, moment.vehicles, len(self.views))
