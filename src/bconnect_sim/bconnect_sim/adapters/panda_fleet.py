@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import cos, radians, sin
+from math import cos, hypot, radians, sin
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from bconnect_sim.adapters.panda_parts import Parts, quad
 from bconnect_sim.core import look
-from bconnect_sim.core.meshes import Colour
+from bconnect_sim.core.meshes import Colour, Point
 from bconnect_sim.core.plates import plate
 from bconnect_sim.core.shapes import Array, Indices, Shape, flat, polygon, solid
 from bconnect_sim.core.weather import Lamplight, Light
@@ -20,6 +20,7 @@ from bconnect_sim.core.world import Moment, VehicleState
 SHADOWS, BEAMS, CONTACTS, MIRRORS = 20, 22, 24, 26  # drawing order over the ground
 VISIBLE = 170.0  # m from the camera within which road users are drawn
 BEAM = (15.0, 5.0)  # m, length and width of a headlight's light on the road
+NEARER = 0.5  # m a lamp's glow hangs before it, out of the body around it
 Key = tuple[bool, int, int, str]
 
 
@@ -36,7 +37,8 @@ class Body:
 
 @dataclass(slots=True)
 class Dressed:
-    """One road user in the scene. fore, aft: lamps that shine ahead and back."""
+    """One road user in the scene. fore, aft: lamps that shine ahead and back; glows: those of
+    them that hang a bit before their place, toward whoever looks."""
 
     key: Key
     node: Any
@@ -44,6 +46,7 @@ class Dressed:
     body: Body
     fore: list[Any] = field(default_factory=list)
     aft: list[Any] = field(default_factory=list)
+    glows: list[tuple[Any, Point]] = field(default_factory=list)
     beacon: Any = None
     shadow: Any = None
     cast_at: float = 1e9  # degrees, heading its shadow was made for
@@ -91,12 +94,14 @@ class Fleet:
         if self._light.base < 1.0:
             share = float(self._lamplight.at(np.array([(vehicle.x, vehicle.y)]))[0])
             drawn.solid.setColorScale(share, share, share, 1)
-        turn = radians(vehicle.heading)
-        toward = (eye[0] - vehicle.x) * cos(turn) + (eye[1] - vehicle.y) * sin(turn)
-        for lamps, shines in ((drawn.fore, toward > 0), (drawn.aft, toward < 0)):
+        turn, dx, dy = radians(vehicle.heading), eye[0] - vehicle.x, eye[1] - vehicle.y
+        looker = (dx * cos(turn) + dy * sin(turn), dy * cos(turn) - dx * sin(turn), eye[2])
+        for lamps, shines in ((drawn.fore, looker[0] > 0), (drawn.aft, looker[0] < 0)):
             for lamp in lamps:
                 (lamp.show if shines else lamp.hide)()
-        self._blink(drawn, vehicle, time)
+        for node, at in drawn.glows:
+            node.setPos(*_before(at, looker))
+        self._blink(drawn, vehicle, time, looker)
         if self._light.shadow > 0 and abs(drawn.cast_at - vehicle.heading) > 0.5:
             self._cast(drawn, vehicle)
 
@@ -186,6 +191,7 @@ class Fleet:
             strength, size = (glow, lamp.size * (1 + 1.6 * glow)) if glow > 0 else (0.9, 0.3)
             lit = self._parts.sprite(drawn.node, lamp.at, size, lamp.colour, strength)
             (drawn.fore if lamp.ahead else drawn.aft).append(lit)
+            drawn.glows.append((lit, lamp.at))
             if glow > 0 and self._light.wet > 0:
                 mirrored = self._mirror(drawn.node, lamp.at, size, lamp.colour)
                 (drawn.fore if lamp.ahead else drawn.aft).append(mirrored)
@@ -205,11 +211,21 @@ class Fleet:
         self._parts.flatten(node, MIRRORS)
         return node
 
-    def _blink(self, drawn: Dressed, vehicle: VehicleState, time: float) -> None:
+    def _blink(
+        self, drawn: Dressed, vehicle: VehicleState, time: float, looker: Point
+    ) -> None:
         if drawn.beacon is not None:
             drawn.beacon.removeNode()
             drawn.beacon = None
         if vehicle.emergency:
             lamp = look.beacon(vehicle, time)
             size = lamp.size * (1 + 2.0 * self._light.glow)
-            drawn.beacon = self._parts.sprite(drawn.node, lamp.at, size, lamp.colour, 1.0)
+            at = _before(lamp.at, looker)
+            drawn.beacon = self._parts.sprite(drawn.node, at, size, lamp.colour, 1.0)
+
+
+def _before(at: Point, looker: Point) -> Point:
+    """A place NEARER m from another toward whoever looks."""
+    x, y, z = (b - a for a, b in zip(at, looker, strict=True))
+    share = NEARER / max(hypot(x, y, z), NEARER)
+    return at[0] + share * x, at[1] + share * y, at[2] + share * z

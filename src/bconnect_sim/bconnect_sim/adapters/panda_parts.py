@@ -15,6 +15,7 @@ Image = npt.NDArray[np.uint8]
 VERTEX = np.dtype(
     [("position", "<f4", 3), ("normal", "<f4", 3), ("colour", "u1", 4), ("uv", "<f4", 2)]
 )
+GLOWS = "glows"
 SETTINGS = (
     "load-display p3tinydisplay\nwindow-type offscreen\n"
     # it tries an X display first and complains where there is none
@@ -43,6 +44,9 @@ class Parts:
         self.root = core.NodePath("street")
         # as written, not by address in memory: equal scenes give equal pictures
         self.root.setBin("unsorted", 0)
+        bins = core.CullBinManager.getGlobalPtr()
+        if bins.findBin(GLOWS) < 0:
+            bins.addBin(GLOWS, core.CullBinManager.BTFixed, 60)  # after "unsorted", which is 50
         self._open()
 
     def _open(self) -> None:
@@ -174,11 +178,11 @@ class Parts:
         corners = np.array([(-half, 0, -half), (half, 0, -half), (half, 0, half), (-half, 0, half)])
         node = parent.attachNewNode(self.geom(quad(corners, (1.0, 1.0, 1.0))))
         node.setPos(*at)
-        node.setBillboardPointEye(0.6)  # in front of what it sits on
+        node.setBillboardPointEye()
         self.veil(node, "glow")
         node.setColorScale(*colour, strength, 2)
         node.setDepthWrite(False)
-        node.setBin("fixed", 10)
+        node.setBin(GLOWS, 0)
         node.setTwoSided(True)
         return node
 

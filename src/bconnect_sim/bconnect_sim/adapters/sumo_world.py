@@ -11,7 +11,7 @@ from bconnect_sim.core.fleet import DYNAMICS, MODELS
 from bconnect_sim.core.lights import Aspect, aspect
 from bconnect_sim.core.motion import Body
 from bconnect_sim.core.network import Network
-from bconnect_sim.core.people import STANDS, Person, Town, active
+from bconnect_sim.core.people import Person, Town, active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.core.wheel import Manoeuvre
@@ -44,7 +44,7 @@ class SumoWorld:
         self._step = 1.0 / scenario.picture.rate / self._parts
         self._bodies: dict[str, Body] = {}
         self._aspects: dict[str, Aspect] = {}
-        self._busy: dict[str, tuple[_Seat, Manoeuvre]] = {}
+        self._busy: dict[str, tuple[_Seat, list[Manoeuvre]]] = {}
         self._kerbs: dict[str, tuple[str, float, float]] = {}  # vehicle: edge, rear, front
         self._errands = Errands(scenario, corridor, self._network, self._passes)
         try:
@@ -73,11 +73,7 @@ class SumoWorld:
                     waiting[person.id] = person
                 sumo.simulationStep()
                 speeds = self._move(waiting)
-                for name in [n for n in self._busy if n in speeds]:
-                    seat, manoeuvre = self._busy[name]
-                    seat.look(time, speeds[name])
-                    if not manoeuvre.step(seat):
-                        del self._busy[name]
+                self._steer(time, speeds)
                 if number >= 0 and number % self._parts == 0:
                     yield Moment(
                         round(time, 4),
@@ -155,13 +151,12 @@ class SumoWorld:
     def _enter(self, who: Person) -> None:
         sumo = self._sumo
         vehicle = sumo.vehicle
-        stands = who.errand is not None and who.errand.act in STANDS
-        lane = "0" if stands else "best" if who.lane < 0 else str(who.lane)
+        lane = "0" if who.stands else "best" if who.lane < 0 else str(who.lane)
         vehicle.add(who.id, who.route, who.model, departLane=lane, departSpeed="max")
         vehicle.setSpeedFactor(who.id, who.factor)
         if who.top > 0:
             vehicle.setMaxSpeed(who.id, who.top)
-        if stands:
+        if who.stands:
             vehicle.setLaneChangeMode(who.id, KEEPS_LANE)
         vehicle.subscribe(
             who.id, (sumo.VAR_POSITION, sumo.VAR_SPEED, sumo.VAR_LANE_ID, sumo.VAR_ANGLE)
@@ -185,8 +180,8 @@ class SumoWorld:
                 heading = 90.0 - seen[turn]
                 person = waiting.pop(name)
                 body = bodies[name] = Body(person, x, y, heading, lane)
-                if (manoeuvre := self._errands.of(person)) is not None:
-                    self._busy[name] = (_Seat(self, body), manoeuvre)
+                if manoeuvres := self._errands.of(person):
+                    self._busy[name] = (_Seat(self, body), manoeuvres)
             else:
                 if body.rail:
                     x, y = self._network.lanes[lane].point(sumo.vehicle.getLanePosition(name))
@@ -197,6 +192,21 @@ class SumoWorld:
             self._busy.pop(name, None)
             self._kerbs.pop(name, None)
         return speeds
+
+    def _steer(self, time: float, speeds: dict[str, float]) -> None:
+        """Those who are up to something act."""
+        for name in [n for n in self._busy if n in speeds]:
+            seat, manoeuvres = self._busy[name]
+            seat.look(time, speeds[name])
+            for manoeuvre in list(manoeuvres):
+                if seat.holder is not None and seat.holder is not manoeuvre:
+                    continue
+                over = not manoeuvre.step(seat)
+                seat.holder = manoeuvre if seat.held else None
+                if over:
+                    manoeuvres.remove(manoeuvre)
+            if not manoeuvres:
+                del self._busy[name]
 
     def crossing(self, signal: str) -> bool:
         """Whether somebody crosses the junction behind a signal, or is about to."""
@@ -249,6 +259,8 @@ class _Seat:
         self.step = world._step
         self.time, self.speed, self.position = 0.0, 0.0, 0.0
         self.edge, self.lane = "", 0
+        self.held = False  # speed or lights are not SUMO's to decide
+        self.holder: Manoeuvre | None = None
 
     def look(self, time: float, speed: float) -> None:
         """Takes in where the vehicle is."""
@@ -270,17 +282,19 @@ class _Seat:
         return not self._world.crossing(signal)
 
     def drive(self, speed: float, blind: bool = False) -> None:
+        self.held = True
         self._do.setSpeedMode(self._name, BLIND if blind else NO_LIGHTS)
         self._do.setSpeed(self._name, max(0.0, speed))
 
     def ignore_lights(self) -> None:
+        self.held = True
         self._do.setSpeedMode(self._name, NO_LIGHTS)
         self._do.setSpeed(self._name, -1.0)
 
     def release(self) -> None:
+        self.held = False
         self._do.setSpeedMode(self._name, AS_EVER)
         self._do.setSpeed(self._name, -1.0)
-        self._do.setLaneChangeMode(self._name, CHANGES)
 
     def strive(self, factor: float) -> None:
         self._do.setSpeedFactor(self._name, factor)

@@ -140,7 +140,10 @@ class LateAmber(_AtLine):
     amber = 3.0  # s, of the light
 
     def _decide(self, wheel: Wheel, to: float) -> bool:
-        return self._pace(wheel, to) is not None and self._first(wheel, to, 4.0)
+        if self._pace(wheel, to) is None:
+            return False
+        lead = wheel.ahead(to + 6.0)
+        return lead is None or (lead[0] > 0.9 * wheel.speed and lead[1] >= wheel.speed - 0.5)
 
     def _pace(self, wheel: Wheel, to: float) -> float | None:
         """The speed that brings it to the line in time; None: not to be had smoothly."""

@@ -8,7 +8,7 @@ from bconnect_sim.core.at_light import LateAmber, RunRed, StandAtGreen, StopPast
 from bconnect_sim.core.fleet import MODELS
 from bconnect_sim.core.network import Network, Stretch
 from bconnect_sim.core.on_road import CrossMarking, Hurry, Stand
-from bconnect_sim.core.people import STANDS, Person, active
+from bconnect_sim.core.people import STANDS, Errand, Person, active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.wheel import Manoeuvre, Way
 from bconnect_sim.core.world import Corridor, Place
@@ -45,11 +45,12 @@ class Errands:
         self._ways = {n: Way.of(network, edges) for n, edges in corridor.routes.items()}
         self._lights = {s.name: s.light for s in corridor.signals}
 
-    def of(self, person: Person) -> Manoeuvre | None:
-        """The manoeuvre of a person; None: drives, and that is all."""
-        errand = person.errand
-        if errand is None:
-            return None
+    def of(self, person: Person) -> list[Manoeuvre]:
+        """The manoeuvres of a person; none: drives, and that is all."""
+        made = [self._one(person, errand) for errand in person.errands]
+        return [m for m in made if m is not None]
+
+    def _one(self, person: Person, errand: Errand) -> Manoeuvre | None:
         way, stretches = self._ways[person.route], self._passes[person.route]
         if errand.act == "speed":
             return self._hurry(person, way)
@@ -57,7 +58,7 @@ class Errands:
             return None
         place, stretch = self._places[errand.place], stretches[errand.place]
         if errand.act in STANDS:
-            return self._stand(person, way, stretch)
+            return self._stand(person, errand, way, stretch)
         if errand.act == "cross_marking":
             return CrossMarking(way, stretch)
         if errand.act == "late_amber":
@@ -76,12 +77,11 @@ class Errands:
                 places.append((stretch, CLEARLY * (place.limit + tolerance(place))))
         return Hurry(way, places, person.factor, MEEK)
 
-    def _stand(self, person: Person, way: Way, stretch: Stretch) -> Stand:
+    def _stand(self, person: Person, errand: Errand, way: Way, stretch: Stretch) -> Stand:
         length = MODELS[person.model].length
-        assert person.errand is not None
-        if person.errand.act == "park_outside":  # its rear just behind the end
+        if errand.act == "park_outside":  # its rear just behind the end
             low = stretch.end + 1.2 + length
             high = low + 0.3
         else:
             low, high = stretch.begin + length + MARGIN, stretch.end - MARGIN
-        return Stand(way, stretch, low, max(low, high), person.errand.amount)
+        return Stand(way, stretch, low, max(low, high), errand.amount)

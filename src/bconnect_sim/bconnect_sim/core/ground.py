@@ -43,7 +43,7 @@ def ground(net: RoadNet, corridor: Corridor, seed: int) -> list[Shape]:
     roads = RoadMap(net, corridor.surfaces)
     shapes = [_earth(roads)]
     for area in (*net.crossings, *roads.surfaces):
-        shapes.append(flat(area, polygon(area), ASPHALT, texture="asphalt"))
+        shapes.append(_asphalt(area))
         outline = area if is_left(area) else area[::-1]
         shapes += _border(np.concatenate([outline, outline[:1]]), -1, roads)
     for road in net.roads:
@@ -58,6 +58,18 @@ def _earth(roads: RoadMap) -> Shape:
     low, high = roads.points.min(axis=0) - BEYOND, roads.points.max(axis=0) + BEYOND
     corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     return flat(corners, np.array([(0, 1, 2), (0, 2, 3)]), EARTH, texture="earth", tile=9.0)
+
+
+def _asphalt(area: Array) -> Shape:
+    """An area of asphalt; of a long one with four corners, a band in short pieces."""
+    if len(area) == 4:
+        sides = [area[[i, (i + 1) % 4]] for i in range(4)]
+        long = int(np.argmax([length(side) for side in sides]))
+        left, right = sides[long], sides[(long + 2) % 4][::-1]
+        count = max(2, int(max(length(left), length(right)) / 8.0) + 1)
+        return flat(*strip(_as_many(left, count), _as_many(right, count)), ASPHALT,
+                    texture="asphalt")  # fmt: skip
+    return flat(area, polygon(area), ASPHALT, texture="asphalt")
 
 
 def _border(line: Array, side: int, roads: RoadMap) -> Iterator[Shape]:

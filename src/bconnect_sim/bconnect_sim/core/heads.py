@@ -58,5 +58,5 @@ def signal_head(signal: SignalHead) -> Head:
         up = tall / 3 * (1 - i)
         for shapes, colour in ((head.lit, bright), (head.dark, dull)):
             shapes[aspect] = solid(limb(at(0.06, 0, up), at(0.12, 0, up), 0.18, colour, 16))
-        head.at[aspect] = at(0.16, 0, up)
+        head.at[aspect] = at(0.5, 0, up)  # before the housing
     return head

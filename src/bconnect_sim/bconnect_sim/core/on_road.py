@@ -109,7 +109,6 @@ class CrossMarking:
         if to - lands > 0.0 or wheel.speed < 4.0:
             return to > -60.0
         if to - lands < begin - end or wheel.edge != self._stretch.edge:
-            wheel.release()
             return False
         self._lane = 1 - wheel.lane if self._lane is None else self._lane
         wheel.change_lane(self._lane)

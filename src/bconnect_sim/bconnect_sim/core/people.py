@@ -65,7 +65,12 @@ class Person:
     factor: float  # of the limit, its speed on a free road
     lane: int = -1  # -1: SUMO chooses
     top: float = 0.0  # m/s it strives for; 0: by factor
-    errand: Errand | None = None
+    errands: tuple[Errand, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether it means to halt at the kerb."""
+        return any(e.act in STANDS for e in self.errands)
 
 
 class Town:
@@ -141,14 +146,17 @@ class Town:
                 person = replace(person, riders=3, helmets=dice.choice((1, 2, 3)))
             elif rolls.get("no_helmet"):
                 person = replace(person, helmets=dice.randrange(person.riders))
+        plan = ""  # one only, beside what a chance at a stop line tempts to
         for act in (a for a, hit in rolls.items() if hit and kind in FITS.get(a, ())):
-            if act in self._corridor.ways or (
-                act in GROUND and not (places := self.places(act, person.route, person.time))
-            ):
+            if act in self._corridor.ways:
                 continue
-            if act in GROUND:
-                return self.set_out(person, act, dice.choice(places), dice)
-            return self.set_out(person, act, "", dice)
+            places = self.places(act, person.route, person.time) if act in GROUND else [""]
+            if act in AT_LINE:
+                for place in places:
+                    person = self.set_out(person, act, place, dice)
+            elif places and not plan:
+                plan = act
+                person = self.set_out(person, act, dice.choice(places), dice)
         return person
 
     def places(self, act: str, route: str, time: float) -> list[str]:
@@ -177,10 +185,10 @@ class Town:
         if act == "speed":
             factor = dice.uniform(1.30, 1.60)
         elif act == "race":
-            factor = dice.uniform(1.62, 1.80)
+            factor = dice.uniform(1.50, 1.64)
         elif act == "at_limit":
             factor = 1.0
-        return replace(person, errand=errand, factor=round(factor, 4))
+        return replace(person, errands=(*person.errands, errand), factor=round(factor, 4))
 
     def _amount(self, act: str, place: str, kind: str, model: str, dice: Random) -> float:
         dwell = self._places[place].dwell if place else 0.0
@@ -225,7 +233,7 @@ class Town:
             other = self._dress(f"{first.id}{'abc'[number]}", first.time, first.route, kind, dice)
             factor = round(first.factor + dice.uniform(-0.02, 0.02), 4)
             found.append(
-                replace(other, errand=first.errand, factor=factor, lane=number % 2, shift=-0.5,
+                replace(other, errands=first.errands, factor=factor, lane=number % 2, shift=-0.5,
                         time=round(first.time + 0.3 * number, 3))
             )  # fmt: skip
         return found

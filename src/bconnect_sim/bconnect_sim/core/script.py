@@ -84,7 +84,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How often a behaviour occurs: as a share of the drivers it fits, or as drivers per hour."""
+    """How often a behaviour occurs: as a share of the drivers it fits, or as drivers per hour.
+
+    At a stop line the share is of those who get the chance: first in their lane, at the right time.
+    """
 
     share: float = _number(0.0, 1.0, default=0.0)
     per_hour: float = _number(0.0, 1000.0, default=0.0)
