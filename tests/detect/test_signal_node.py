@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from bconnect_msgs.msg import SignalState
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock as ClockMessage
 
 from bconnect_detect.adapters import snmp_controller
 from bconnect_detect.convert import time_from_msg
@@ -216,6 +218,25 @@ class TestRecorded:
         wait_for(lambda: newest(said) == RED)
         assert time_from_msg(said[-1].since) == now - 999 * SECOND
         wait_for(lambda: node.health.status().message == "reading 1 signals")
+
+    def test_a_replay_moves_it_by_the_simulated_clock(self, ros, wait_for, said, tmp_path):
+        self.record(tmp_path, 1_000 * SECOND)
+        node = start(ros, tmp_path, utara=_recorded())
+        node.set_parameters([Parameter("use_sim_time", value=True)])
+        clock = ros.node("jam").create_publisher(ClockMessage, "/clock", 10)
+
+        def at(seconds: float):
+            message = ClockMessage()
+            message.clock.sec, message.clock.nanosec = divmod(int(seconds * SECOND), SECOND)
+            clock.publish(message)
+            return True
+
+        wait_for(lambda: at(1_000.5) and newest(said) == GREEN, every=0.05)
+        wait_for(lambda: at(1_020.0) and newest(said) == RED, every=0.05)
+        assert time_from_msg(said[-1].header.stamp) == 1_020 * SECOND
+        assert time_from_msg(said[-1].since) == 1_001 * SECOND
+        wait_for(lambda: at(1_000.5) and newest(said) == GREEN, every=0.05)  # wound back
+        wait_for(lambda: at(1_000.5) and "reading 1" in node.health.status().message, every=0.05)
 
     def test_one_of_another_day_is_over_and_that_is_told(self, ros, wait_for, said, tmp_path):
         self.record(tmp_path, 5)

@@ -68,7 +68,7 @@ class _Light:
         return "unknown" if self._said is None or old else word(self._said.aspect)
 
     def trouble(self, now: int) -> str:
-        if now < min(self.heard, self._known):  # the clock was set back
+        if now < min(self.heard, self._known) or not self._known:  # set back, or simulated
             self.heard = self._known = self._said_at = now
             self._changes.clear()
         for found in (self._disagreed(now), self._unheard(now), self._unknown(now)):

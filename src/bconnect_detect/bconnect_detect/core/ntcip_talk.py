@@ -34,7 +34,7 @@ class Conversation:
 
     def failed(self, fault: Fault, stamp: int) -> None:
         """It did not; stamp: when it was asked."""
-        if self._since is None or stamp < self._since:
+        if not self._since or stamp < self._since:  # 0: a simulated clock that did not run yet
             self._since = stamp
         self._fault = fault
 
