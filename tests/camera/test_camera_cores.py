@@ -178,7 +178,8 @@ def test_any_source_gives_an_address_or_one_sentence(text: str) -> None:
     ("url", "words"),
     [
         ("", "found nothing"),
-        ("sim://utara", "simulated"),
+        ("sim://utara", "sim://scenario/camera"),
+        ("sim://harian/utara?seed=x", "seed=3"),
         ("gopher://x/y", "gopher://"),
         ("v4l2:///dev/video0?colour=red", "size=1920x1080"),
     ],
@@ -195,6 +196,12 @@ def test_addresses() -> None:
     assert not parse("clip.mp4").live
     assert parse("v4l2://").target == "/dev/video0"
     assert parse("v4l2:///dev/video2?size=1280x720").settings == {"size": "1280x720"}
+    played = parse("sim://harian/simpang_barat?seed=7")
+    assert (played.target, played.settings, played.live) == (
+        "harian/simpang_barat",
+        {"seed": "7"},
+        True,
+    )
 
 
 # -- ring ----------------------------------------------------------------------------------

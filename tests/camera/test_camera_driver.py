@@ -179,7 +179,7 @@ def test_refusals_at_start_are_one_sentence(
     cases = {
         f"file://{tmp_path}/letter.mp4": "not a video",
         f"file://{tmp_path}/no.mp4": "no such file",
-        "sim://utara": "simulated",
+        "sim://utara": "sim://scenario/camera",
         "gopher://x": "unknown scheme",
         "": "found nothing",
         "${CAMERA_NOWHERE}": "CAMERA_NOWHERE is not set",

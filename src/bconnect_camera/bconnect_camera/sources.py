@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from .adapters.opencv_v4l2 import OpencvV4l2Source
 from .adapters.pyav_source import PyavSource, knows_v4l2, probe
+from .adapters.sim_source import SimSource
+from .adapters.sim_source import check as check_sim
 from .core.address import Address
 from .core.types import Source
 
@@ -24,7 +26,8 @@ def make(
     """A fresh source; see PyavSource for the arguments."""
     if address.scheme == "v4l2" and not knows_v4l2():
         return OpencvV4l2Source(address, clock=clock)
-    return PyavSource(
+    kind = SimSource if address.scheme == "sim" else PyavSource
+    return kind(
         address,
         clock=clock,
         steady=steady,
@@ -36,8 +39,13 @@ def make(
 
 
 def check(address: Address) -> None:
-    """Refuses at start what can never work: a file that is no video. Raises SourceError."""
-    if not address.live:
+    """Refuses at start what can never work: a file that is no video, a scenario that is none.
+
+    Raises SourceError.
+    """
+    if address.scheme == "sim":
+        check_sim(address)
+    elif not address.live:
         probe(address)
 
 

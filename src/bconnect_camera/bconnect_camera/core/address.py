@@ -20,14 +20,15 @@ NETWORK = {
     "udp": 0,
     "rtp": 0,
 }
-ALLOWED = "rtsp://, rtsps://, file://, v4l2:// or another URL that FFmpeg opens"
+ALLOWED = "rtsp://, rtsps://, file://, v4l2://, sim:// or another URL that FFmpeg opens"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """``target`` is what the library opens; ``shown`` is safe to print.
 
-    ``settings``: what a v4l2 URL asks for after its ``?`` (size=1920x1080, rate=25).
+    ``settings``: what a v4l2 URL asks for after its ``?`` (size=1920x1080, rate=25), or a sim URL
+    (seed=3, rate=10).
     """
 
     scheme: str
@@ -47,11 +48,7 @@ def parse(url: str) -> Address:
         raise SourceError(f"found nothing, allowed is {ALLOWED}", refuse=True)
     scheme = url.split("://", 1)[0].lower() if "://" in url else "file"
     if scheme == "sim":
-        raise SourceError(
-            f"found {shown}, a simulated camera comes as a video file for now: "
-            "allowed is file:// with the footage `make demo` renders",
-            refuse=True,
-        )
+        return _simulation(url, shown)
     if scheme == "file":
         return Address("file", _file_path(url), shown)
     if scheme == "v4l2":
@@ -81,3 +78,18 @@ def _device(url: str, shown: str) -> Address:
     path = unquote(path)
     device = path if path.startswith("/") else f"/dev/{path or 'video0'}"
     return Address("v4l2", device, shown, settings)
+
+
+def _simulation(url: str, shown: str) -> Address:
+    path, _, query = url.split("://", 1)[1].partition("?")
+    settings = {"seed": "0", **dict(parse_qsl(query, keep_blank_values=True))}
+    scenario, _, camera = unquote(path).rpartition("/")
+    numbers = re.fullmatch(r"\d{1,9}", settings["seed"]) and re.fullmatch(
+        r"(\d{1,2}(\.\d+)?)?", settings.get("rate", "")
+    )
+    if not scenario or not camera or not numbers or settings.keys() - {"seed", "rate"}:
+        raise SourceError(
+            f"found {shown}, allowed is sim://scenario/camera, and after a ? seed=3 and rate=10",
+            refuse=True,
+        )
+    return Address("sim", f"{scenario}/{camera}", shown, settings)

@@ -211,9 +211,7 @@ class Fleet:
         self._parts.flatten(node, MIRRORS)
         return node
 
-    def _blink(
-        self, drawn: Dressed, vehicle: VehicleState, time: float, looker: Point
-    ) -> None:
+    def _blink(self, drawn: Dressed, vehicle: VehicleState, time: float, looker: Point) -> None:
         if drawn.beacon is not None:
             drawn.beacon.removeNode()
             drawn.beacon = None
