@@ -6,6 +6,7 @@ The rule_checker node and the offline rerun both stand on this, so they find the
 from collections.abc import Mapping
 from datetime import date
 
+from bconnect_detect.core.incidents import Incidents
 from bconnect_detect.core.rule import Law
 from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
 from bconnect_detect.core.rules.section_speed import build_sections
@@ -20,8 +21,8 @@ from bconnect_site.model import Site
 class Judge:
     """The rules of every camera of a site.
 
-    ``off`` holds a sentence for each rule that cannot judge. Raises ConfigError, with every
-    mistake, when a zone lacks what its rule needs or the law has no article for it ``today``.
+    Raises ConfigError, with every mistake, when a zone lacks what its rule needs or the law has
+    no article for it ``today``.
     """
 
     def __init__(
@@ -33,7 +34,8 @@ class Judge:
     ) -> None:
         self._signals = SignalBook(max_ages(site))
         self.books: dict[str, RuleBook] = {}
-        self.off: list[str] = []
+        self._incidents = Incidents(calibrations)
+        self._off: list[str] = []
         wrong: list[str] = []
         for camera in site.cameras:
             calibration = (calibrations or {}).get(camera)
@@ -43,17 +45,21 @@ class Judge:
                 wrong += error.sentences
                 continue
             self.books[camera] = RuleBook(camera, rules, self._signals)
-            self.off += off
+            self._off += off
         if wrong:
             raise ConfigError(*wrong)
         self._sections = build_sections(site, law, today)
         self._exits: dict[str, Tracks | None] = {s.place.camera: None for s in self._sections}
 
     def on_tracks(self, tracks: Tracks) -> list[Finding]:
-        """Findings that became certain with this image of ``tracks.camera``."""
+        """Findings that became certain with this image of ``tracks.camera``.
+
+        One incident comes out once; what another camera finds of it names it (``same_as``).
+        """
         if tracks.camera in self._exits:
             self._exits[tracks.camera] = tracks
-        return self.books[tracks.camera].check(tracks)
+        self._incidents.look(tracks)
+        return self._incidents.sort(self.books[tracks.camera].check(tracks))
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """Findings that became certain with a plate at a gate; none by a camera not believed."""
@@ -61,7 +67,8 @@ class Judge:
         if book is None or book.state != CameraState.OK:
             return []
         tracks = self._exits.get(sighting.camera)
-        return [f for s in self._sections for f in s.on_sighting(sighting, tracks)]
+        found = [f for s in self._sections for f in s.on_sighting(sighting, tracks)]
+        return self._incidents.sort(found)
 
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal of the site shows."""
@@ -70,6 +77,13 @@ class Judge:
     def on_camera_status(self, camera: str, state: CameraState) -> None:
         """How far a camera may be believed."""
         self.books[camera].on_camera_status(state)
+        if state != CameraState.OK:
+            self._incidents.blind(camera)
+
+    @property
+    def off(self) -> list[str]:
+        """A sentence for each rule that cannot judge; one that waits for a count may come on."""
+        return self._off + [s for book in self.books.values() for s in book.silent]
 
     @property
     def rules(self) -> int:
@@ -82,5 +96,6 @@ class Judge:
         return [name for name, book in self.books.items() if book.rules and not book.armed]
 
     def __len__(self) -> int:
-        """Road users and plates remembered by all rules."""
-        return sum(map(len, self.books.values())) + sum(map(len, self._sections))
+        """Road users, plates and incidents remembered."""
+        remembered = sum(map(len, self.books.values())) + sum(map(len, self._sections))
+        return remembered + len(self._incidents)

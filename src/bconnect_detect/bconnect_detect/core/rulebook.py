@@ -58,14 +58,30 @@ class RuleBook:
             for finding in rule.check(tracks, self._context)
         ]
 
+    @property
+    def silent(self) -> list[str]:
+        """A sentence for each rule that waits for something nobody has counted yet."""
+        return [
+            f"rule {word(rule.type)} of camera {self.camera} is off: {why}"
+            for rule in self.rules
+            if (why := getattr(rule, "silence", ""))
+        ]
+
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal of the site shows."""
         self._context.signals.put(reading)
 
     def on_camera_status(self, state: CameraState) -> None:
-        """How far the camera may be believed. A moved view voids even reported places."""
-        if state != CameraState.OK and self.state == CameraState.OK:
-            self._reset(forget_places=state == CameraState.MOVED)
+        """How far the camera may be believed.
+
+        A moved view voids even reported places, but not what needs no fixed view.
+        """
+        if state not in (self.state, CameraState.OK):
+            for rule in self.rules:
+                if state != CameraState.MOVED:
+                    rule.reset(forget_places=False)
+                elif rule.fixed_view:
+                    rule.reset(forget_places=True)
             self._last = None
         self.state = state
 
