@@ -263,3 +263,11 @@ def test_memory_is_bounded(offence):
         peak = max(peak, ladder.remembered)
     # 60 s at 10 findings a second, two decisions and one history entry each
     assert peak < 2500
+
+
+def test_another_cameras_sight_of_the_same_calls_for_nothing(offence):
+    ladder = Ladder(rules())
+    first = offence(1)
+    assert steps(ladder.on_finding(first))
+    witness = offence(2, camera="simpang_selatan", same_as=first.id)
+    assert ladder.on_finding(witness) == Outcome() and ladder.on_finding(witness) == Outcome()

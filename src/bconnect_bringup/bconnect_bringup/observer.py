@@ -70,6 +70,8 @@ class Observer:
         self.tally.on_camera(camera, CameraState(msg.state).name.lower(), msg.detail)
 
     def _on_finding(self, msg: Any) -> None:
+        if msg.same_as:
+            return  # another camera's sight of an offence that was counted
         kind = ViolationType(msg.type)
         if self.tally.on_finding(msg.id, kind):
             self._tell(f"finding on {msg.camera}: {kind.name.lower()}: {msg.explanation}")

@@ -47,9 +47,16 @@ class Desk:
         return len(self._book)
 
     def find(self, finding: Finding, now: int) -> None:
-        """Opens a case; one that was sealed before is published again instead."""
+        """Opens a case; one that was sealed before is published again instead.
+
+        What another camera saw of an incident (``same_as``) opens none: it makes that camera
+        a witness while the case is open.
+        """
         if fault := self._refusal(finding):
             return self._out.complain(f"finding refused: {fault}")
+        if finding.same_as:
+            self._book.witness(finding.same_as, finding.camera)
+            return None
         try:
             if violation := self._sealer.existing(finding):
                 return self._out.publish(violation)

@@ -128,6 +128,7 @@ class RuleChecker(BconnectNode):
         state = CameraState(msg.state) if known else CameraState.UNKNOWN
         self._judge.on_camera_status(camera, state)
         self.health.set(f"camera {camera}", word(state))
+        self.health.set("rules_off", "; ".join(self._judge.off) or None)
         self.health.set("disarmed", ", ".join(self._judge.disarmed) or None)
 
 

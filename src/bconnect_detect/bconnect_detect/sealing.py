@@ -120,7 +120,9 @@ class Sealer:
         strangers = self.store.strangers(directory, {file.name for file in files} | _OWN)
         missing += [f"{name}: nobody vouches for it, it was set aside" for name in strangers]
         sentences = unique((*case.missing, *missing, *doubts(case)))
-        body = manifest.build(case.finding, tuple(files), sentences, self.facts)
+        body = manifest.build(
+            case.finding, tuple(files), sentences, self.facts, witnesses=case.witnesses
+        )
         data = manifest.canonical(body)
         self.store.seal(directory, data, {file.name for file in files})
         return manifest.to_violation(body, directory, manifest.sha256(data))

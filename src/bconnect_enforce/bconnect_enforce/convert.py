@@ -54,6 +54,7 @@ def offence_from(m: messages.Finding) -> Offence:
         track_id=m.road_user.track_id,
         road_user=RoadUserKind(m.road_user.kind),
         article=m.article,
+        same_as=m.same_as,
     )
 
 

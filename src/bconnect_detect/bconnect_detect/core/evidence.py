@@ -55,6 +55,7 @@ class Case:
     missing: tuple[str, ...] = ()
     width: int = 0  # pixels of the full-size pictures; 0: unknown
     height: int = 0
+    witnesses: tuple[str, ...] = ()  # other cameras that saw the same incident
 
     @property
     def complete(self) -> bool:
@@ -111,6 +112,14 @@ class CaseBook:
         if case.finding.id in self._open or case.finding.id in self._closed:
             return False
         self._open[case.finding.id] = case
+        return True
+
+    def witness(self, finding_id: str, camera: str) -> bool:
+        """Notes that another camera saw an open case's incident; False: no such case is open."""
+        case = self._open.get(finding_id)
+        if case is None or camera == case.finding.camera:
+            return False
+        self._open[finding_id] = replace(case, witnesses=unique((*case.witnesses, camera)))
         return True
 
     def to_ask(self) -> list[CaptureRequest]:

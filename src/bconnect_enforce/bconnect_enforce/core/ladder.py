@@ -136,7 +136,9 @@ class Ladder:
         self._spoke: Memory[str, int] = Memory(10 * rules.speaker_pause)
 
     def on_finding(self, offence: Offence) -> Outcome:
-        """The warnings: they need no evidence and come at once."""
+        """The warnings: they need no evidence and come at once; a witness's sight needs none."""
+        if offence.same_as:
+            return Outcome()
         return self._answer(offence, WARNINGS)
 
     def on_violation(self, violation: Violation) -> Outcome:

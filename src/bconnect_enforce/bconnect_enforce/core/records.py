@@ -40,6 +40,7 @@ class Offence:
     track_id: int
     road_user: RoadUserKind = RoadUserKind.UNKNOWN
     article: str = ""
+    same_as: str = ""  # id of the offence this is one more sight of
 
 
 @dataclass(frozen=True, slots=True)
