@@ -110,7 +110,7 @@ class SignalNode(BconnectNode):
             last = now
 
     def _take(self, reading: SignalReading) -> None:
-        self.health.tick(reading.signal)
+        self.health.tick(f"signal {reading.signal}")
         with self._lock:
             self._say(self._lights.from_source(reading, self.now()))
 
