@@ -51,6 +51,8 @@ def test_nodes_of_a_corridor(write: Write) -> None:
 
 def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> None:
     made = planned(load_site(write()))
+    view_file = node(made, "/x/a/camera").parameters["view_file"]
+    assert re.fullmatch(r"/state/x/view/a/[0-9a-f]{16}\.npz", str(view_file))
     assert node(made, "/x/a/camera").parameters == {
         "camera": "a",
         "frame_id": "x/a_optical_frame",
@@ -63,6 +65,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "ring_seconds": 20.0,
         "evidence_dir": "/state/x/evidence",
         "calibration": "",
+        "view_file": view_file,
         "importance": 1,
     }
     assert node(made, "/x/detector").parameters == {
@@ -78,6 +81,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     tracker = node(made, "/x/tracker").parameters
     assert (tracker["cameras"], tracker["rates"]) == (["a", "b"], [10.0, 10.0])
     assert tracker["lost_seconds"] == 2.0
+    assert tracker["site_file"] == "/state/x/site.yaml"
     for name in ("signal", "rule_checker", "ladder"):
         assert node(made, f"/x/{name}").parameters == {"site_file": "/state/x/site.yaml"}
     assert node(made, "/x/evidence").parameters == {
@@ -212,6 +216,44 @@ def test_calibration_from_the_config_folder(write: Write, house: Path) -> None:
     assert made.nodes[0].parameters["calibration"] == str(file)
 
 
+def views(text: str, write: Write) -> dict[str, str]:
+    """What each camera's view is kept as; empty: not guarded."""
+    made = planned(load_site(write(text)))
+    return {
+        str(n.parameters["camera"]): str(n.parameters["view_file"])
+        for n in made.nodes
+        if n.name == "camera"
+    }
+
+
+def test_a_view_is_known_by_what_was_drawn_into_it(write: Write, house: Path) -> None:
+    text = (
+        "site: x\nkind: corridor\ntitle: X\ncameras:\n"
+        "  a:\n    source: rtsp://192.0.2.1/x\n    zones:\n"
+        "      bahu: {kind: no_parking, basis: sign S-12, dwell: 60.0,\n"
+        "             region: [[0.0, 0.9], [0.2, 0.9], [0.3, 0.5]]}\n"
+        "  b: {source: 'rtsp://192.0.2.2/x'}\n"
+        "  c: {source: 'rtsp://192.0.2.3/x', calibration: c.yaml}\n"
+        "  d: {source: 'rtsp://192.0.2.4/x'}\n"
+        "signals:\n  s: {adapter: lamp_vision, camera: d, "
+        "region: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.3]]}\n"
+    )
+    calibration = house / "config" / "c.yaml"
+    calibration.write_text("{}")
+    before = views(text, write)
+    assert before["b"] == ""  # nothing lies in its picture
+    assert all(before[name] for name in "acd")
+    assert views(text, write) == before
+    assert views(text.replace("60.0", "30.0"), write) == before
+    redrawn = views(text.replace("[0.3, 0.5]", "[0.3, 0.6]"), write)
+    assert {name for name in before if redrawn[name] != before[name]} == {"a"}
+    calibration.write_text("{date: 2026-01-01}")
+    surveyed = views(text, write)
+    assert {name for name in before if surveyed[name] != before[name]} == {"c"}
+    off = text.replace("    zones:", "    guard: false\n    zones:")
+    assert views(off, write)["a"] == ""
+
+
 def test_vehicle_has_the_same_plan_without_speakers(write: Write) -> None:
     text = with_cameras(2).replace("kind: corridor", "kind: vehicle")
     names = {n.name for n in planned(load_site(write(text))).nodes}
@@ -232,4 +274,5 @@ def test_state_layout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert layout.site_file == tmp_path / "var" / "x" / "site.yaml"
     assert layout.plan_file.name == "plan.json"
     assert layout.log_dir.name == "log"
+    assert layout.view_dir == tmp_path / "var" / "x" / "view"
     assert layout.database == f"sqlite:///{tmp_path}/var/x/ledger.sqlite3"

@@ -31,15 +31,14 @@ from .core.backoff import Backoff
 from .core.captures import CaptureDesk, CaptureJob
 from .core.cuts import Cut
 from .core.feed import Feed, LinkState
-from .core.health import HEIGHT, WIDTH, PictureHealth
 from .core.pacing import Decimator
 from .core.ring import EncodedRing
 from .core.status import RateMeter, Verdict, judge
 from .core.types import Packet, Picture, SourceError
 from .cutting import cut
+from .watching import Watch
 
-LOOK_RATE = 2.0  # Hz, how often the picture's health is judged
-STATUS_PERIOD = 0.5  # s between looks at the state; published on change and once a second
+STATUS_PERIOD = 0.25  # s between looks at the state; published on change and once a second
 LEVELS = {
     CameraState.OK: OK,
     CameraState.UNKNOWN: OK,
@@ -61,6 +60,7 @@ class CameraParams:
     ring_seconds: float = field(20.0, "s of encoded stream kept", minimum=1, maximum=600)
     evidence_dir: str = field("", "the evidence store")
     calibration: str = field("", "calibration file, or empty")
+    view_file: str = field("", "where the known view is kept; empty: it is not guarded")
     importance: int = field(1, "what a scheduler goes by", minimum=0)
     hardware: bool = field(True, "try hardware decoders first")
 
@@ -79,8 +79,8 @@ class CameraDriver(BconnectNode):
             raise
         self._stop = threading.Event()
         self._ring = EncodedRing(p.ring_seconds)
-        self._pace, self._look = Decimator(p.rate), Decimator(LOOK_RATE)
-        self._eye, self._meter = PictureHealth(), RateMeter()
+        self._pace, self._meter = Decimator(p.rate), RateMeter()
+        self._watch = Watch(p.view_file, self.health.error)
         self._last_picture: int | None = None
         self._reconnects = 0
         self._shown: Verdict | None = None
@@ -146,9 +146,8 @@ class CameraDriver(BconnectNode):
         self.health.tick("pictures")
         if self._feed.link.reconnects != self._reconnects:
             self._reconnects = self._feed.link.reconnects
-            self._eye.forget()
-        if self._look.wants(picture.stamp):
-            self._eye.look(picture.stamp, picture.grey(WIDTH, HEIGHT))
+            self._watch.forget(picture.stamp)
+        self._watch.look(picture)
         if self._pace.wants(picture.stamp) and self._frames.wanted():
             image = picture.bgr(p.width, p.height)
             self._frames.publish(Frame(picture.stamp, p.frame_id, image))
@@ -165,7 +164,7 @@ class CameraDriver(BconnectNode):
     def _show(self) -> None:
         now = self.now()
         verdict = judge(
-            self._feed.link, self._eye.condition, self._last_picture, now, self._address.shown
+            self._feed.link, self._watch.condition, self._last_picture, now, self._address.shown
         )
         changed = self._shown is None or (verdict.state, verdict.detail) != (
             self._shown.state,
@@ -222,6 +221,7 @@ class CameraDriver(BconnectNode):
             flowing = self._feed.link.state is LinkState.UP
             for job in desk.take(self.now(), span[1] if span else None, flowing):
                 self._answer(job, self._cut_one(job))
+            self._watch.keep()
 
     def _cut_one(self, job: CaptureJob) -> Cut:
         if not self.params.evidence_dir:

@@ -1,5 +1,6 @@
 """Decides which nodes run a site, where, and with which parameters. Starts nothing."""
 
+import hashlib
 import json
 import math
 import os
@@ -99,6 +100,7 @@ def _node(
 
 def _camera(loaded: LoadedSite, name: str, layout: StateLayout) -> NodeSpec:
     site, camera = loaded.site.site, loaded.site.cameras[name]
+    guarded = _drawn(loaded, name) if camera.guard else ""
     calibration = str(resolve_path(loaded, camera.calibration)) if camera.calibration else ""
     parameters: dict[str, Parameter] = {
         "camera": name,
@@ -112,10 +114,31 @@ def _camera(loaded: LoadedSite, name: str, layout: StateLayout) -> NodeSpec:
         "ring_seconds": camera.ring_seconds,
         "evidence_dir": str(layout.evidence_dir),
         "calibration": calibration,
+        "view_file": str(layout.view_dir / name / f"{guarded}.npz") if guarded else "",
         "importance": camera.importance,
     }
     target = "driver_node:CameraDriver"
     return _node("bconnect_camera", target, "camera", names.camera_ns(site, name), parameters)
+
+
+def _drawn(loaded: LoadedSite, name: str) -> str:
+    """Digest of all that was drawn into a camera's picture; empty where nothing was.
+
+    Drawing anew changes it, and with it the view that is known.
+    """
+    camera = loaded.site.cameras[name]
+    lamps = {n: s.region for n, s in loaded.site.signals.items() if s.camera == name and s.region}
+    if not (camera.zones or camera.calibration or lamps):
+        return ""
+    drawn: dict[str, object] = {
+        n: (zone.kind, zone.points, zone.direction) for n, zone in camera.zones.items()
+    }
+    text = json.dumps([drawn, lamps], sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode())
+    if camera.calibration:
+        file = resolve_path(loaded, camera.calibration)
+        digest.update(file.read_bytes() if file.is_file() else str(file).encode())
+    return digest.hexdigest()[:16]
 
 
 def source_url(loaded: LoadedSite, camera: Camera) -> str:
@@ -135,6 +158,7 @@ def _perception(site: Site, site_file: str, layout: StateLayout) -> list[NodeSpe
         "cameras": cameras,
         "rates": rates,
         **site.tracker.model_dump(),
+        **by_file,
     }
     store: dict[str, Parameter] = {**by_file, "evidence_dir": str(layout.evidence_dir)}
     package = "bconnect_detect"

@@ -41,6 +41,11 @@ class StateLayout:
         return self.root / "audio"
 
     @property
+    def view_dir(self) -> Path:
+        """The known view of each guarded camera."""
+        return self.root / "view"
+
+    @property
     def database(self) -> str:
         """URL of the ledger."""
         return f"sqlite:///{self.root / 'ledger.sqlite3'}"

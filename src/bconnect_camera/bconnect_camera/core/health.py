@@ -55,6 +55,11 @@ class PictureHealth:
         """The settled condition; None before the first picture."""
         return self._now
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last picture spoke against the settled condition."""
+        return self._candidate is not None
+
     def look(self, stamp: int, grey: Pixels) -> Condition:
         """``grey`` is (h, w) uint8 with constant h, w; ``stamp`` in ns."""
         state, detail = self._judge(stamp, grey)
