@@ -28,8 +28,8 @@ class GroundSettings:
     jitter is new in every image, drift keeps for about ``lasting``.
     """
 
-    jitter: float = 0.016  # of the box's height (across: width), standard deviation
-    drift: float = 0.011
+    jitter: float = 0.017  # of the box's height (across: width), standard deviation
+    drift: float = 0.013
     least: float = 0.4  # px of jitter at least
     window: float = 1.0  # s of way a velocity is made of
     gap: float = 0.6  # s unseen: the way begins anew
@@ -165,10 +165,16 @@ class Ground:
         times = (np.stack([w.stamps for w in ways]) - tracks.stamp) / SECOND
         at = np.stack([w.at for w in ways])
         known = np.isfinite(at).all(axis=2) & (times >= -s.window) & (times <= 0.0)
-        for axis in range(2):
-            made[rows, axis], doubt[rows, axis] = _slopes(
-                times, at[:, :, axis], at[:, :, 2 + axis], known, drift[rows, axis], s
-            )
+        columns = at.transpose(2, 0, 1)  # x, y, and their jitter
+        slopes, doubts = _slopes(
+            np.tile(times, (2, 1)),
+            np.concatenate(columns[:2]),
+            np.concatenate(columns[2:]),
+            np.tile(known, (2, 1)),
+            drift[rows].T.ravel(),
+            s,
+        )
+        made[rows], doubt[rows] = slopes.reshape(2, -1).T, doubts.reshape(2, -1).T
         return made, doubt
 
 
@@ -182,22 +188,24 @@ def _slopes(
 ) -> tuple[Vector, Vector]:
     """Weighted slopes of n rows of k looks, once reweighted against wild looks; with stddev."""
     count = known.sum(axis=1)
+    half = np.maximum(count - 1, 0)[:, None] // 2
+    spread = np.maximum(np.where(known, spread, 1.0), 1e-4)
+    plain = np.where(known, spread**-2, 0.0)
+    times, values = np.where(known, times, 0.0), np.where(known, values, 0.0)
+    weights = plain
     with np.errstate(all="ignore"):
-        weights = np.where(known, 1.0 / np.maximum(spread, 1e-4) ** 2, 0.0)
-        times, values = np.where(known, times, 0.0), np.where(known, values, 0.0)
-        for _ in range(3):
+        for _ in range(2):
             total = weights.sum(axis=1, keepdims=True)
             early = times - (weights * times).sum(axis=1, keepdims=True) / total
             off = values - (weights * values).sum(axis=1, keepdims=True) / total
             power = (weights * early**2).sum(axis=1)
             slope = (weights * early * off).sum(axis=1) / power
-            z = np.nan_to_num(np.abs(off - slope[:, None] * early) / spread)
-            unit = np.maximum(1.0, 1.5 * np.nanmedian(np.where(known, z, np.nan), axis=1))
-            z /= unit[:, None]
-            weights = np.where(known, np.minimum(1.0, s.wild / np.maximum(z, 1e-9)), 0.0)
-            weights = np.where(known, weights / np.maximum(spread, 1e-4) ** 2, 0.0)
-        span = np.where(known, times, np.inf).min(axis=1) * -1.0
-        stddev = unit / np.sqrt(power)
+            z = np.where(known, np.abs(off - slope[:, None] * early) / spread, np.inf)
+            median = np.take_along_axis(np.sort(z, axis=1), half, axis=1)
+            unit = np.maximum(1.0, 1.5 * median)
+            weights = plain * np.minimum(1.0, s.wild * unit / np.maximum(z, 1e-9))
+        span = -times.min(axis=1)
+        stddev = unit[:, 0] / np.sqrt(power)
         # Two ends of the way, off by a drift that has partly changed between them.
         changed = np.sqrt(2 * (1 - np.exp(-span / s.lasting)))
         stddev = np.hypot(stddev, drift * changed / span)

@@ -44,7 +44,7 @@ class SpeedSettings:
     widest: float = 3.3 / KMH  # m/s, half the interval at most; above 100 km/h that share
     unseen_push: float = 1.2  # m/s2, standard deviation, where it was not seen
     block_doubt: float = 0.25  # share of the block's correction that may be wrong
-    quantile: float = 1.96
+    quantile: float = 2.0  # of a normal distribution 1.96; the spread is estimated too
     ground: GroundSettings = DEFAULT
 
 

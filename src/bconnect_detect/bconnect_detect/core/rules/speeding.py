@@ -42,7 +42,7 @@ from bconnect_site.kinds import RoadUserKind, ViolationType, ZoneKind, word
 class SpeedingSettings:
     """When a passage is over."""
 
-    beyond: float = 0.6  # s out of the zone, or unseen, until it is judged
+    beyond: float = 0.6  # s out of the zone until it is judged; unseen in it: the longest gap
     longest: float = 10.0  # s in the zone after which it is judged anyway
     again: float = 3.0  # s out of the zone until a new passage may begin
     emergency: float = 0.5  # surer than that of warning lights: no reading
@@ -136,7 +136,9 @@ class Speeding:
         if passage.judged or not passage.entered:
             return False
         s = self.settings
-        gone = now - passage.inside > s.beyond * SECOND
+        vanished = passage.seen == passage.inside
+        patience = max(s.beyond, s.speed.gap + 0.1) if vanished else s.beyond
+        gone = now - passage.inside > patience * SECOND
         return gone or passage.inside - passage.entered > s.longest * SECOND
 
     def _judge(self, passage: _Passage, tracks: Tracks) -> Finding | None:
