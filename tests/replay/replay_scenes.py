@@ -56,13 +56,14 @@ def write_users(
     topic: str = "detections",
     ids: Iterable[int] | None = None,
     header_stamp: int | None = None,
+    camera: str = "utara",
 ) -> None:
     """One image's road users, all cars."""
     sides = np.array(list(boxes), np.float32).reshape(-1, 4).T
     n = sides.shape[1]
     message = bag.make(
         "bconnect_msgs/msg/RoadUserArray",
-        header=bag.header(stamp if header_stamp is None else header_stamp, f"{SITE}/utara"),
+        header=bag.header(stamp if header_stamp is None else header_stamp, f"{SITE}/{camera}"),
         image_width=640,
         image_height=360,
         kind=[CAR] * n,
@@ -70,7 +71,7 @@ def write_users(
         confidence=[0.9] * n,
         **dict(zip(("x_min", "y_min", "x_max", "y_max"), sides, strict=True)),
     )
-    bag.write(f"/{SITE}/utara/{topic}", message, stamp)
+    bag.write(f"/{SITE}/{camera}/{topic}", message, stamp)
 
 
 def write_status(bag: BagWriter, stamp: int, state: int = 1) -> None:

@@ -96,6 +96,24 @@ def test_the_site_the_bag_tells_judges_it(tmp_path: Path) -> None:
     assert any("the site is the one the bag tells" in w for w in result.warnings)
 
 
+def test_the_order_of_cameras_does_not_matter(tmp_path: Path) -> None:
+    camera = SITE_FILE["cameras"]["utara"]
+    found = []
+    for order in (("utara", "selatan"), ("selatan", "utara")):
+        folder = tmp_path / order[0]
+        folder.mkdir()
+        site = {**SITE_FILE, "cameras": {name: camera for name in order}}
+        (folder / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
+        with BagWriter(folder / "bag") as bag:
+            for n in range(80):
+                for name in order:
+                    x = 40.0 + (6.0 if name == "utara" else 5.0) * n
+                    stamp = T0 + n * 100_000_000
+                    write_users(bag, stamp, [(x, 120, x + 60, 160)], camera=name)
+        found.append(sorted(line["id"] for line in rerun(folder, out=folder / "found").lines))
+    assert len(found[0]) == 2 and found[0] == found[1]
+
+
 def refused(*args: object, **keys: object) -> str:
     with pytest.raises(ConfigError) as error:
         rerun(*args, **keys)  # type: ignore[arg-type]
