@@ -9,7 +9,7 @@ from bconnect_sim.core.wheel import Wheel, to_line
 
 AFTER_GRACE = 1.4  # s past the grace an offender crosses at the earliest
 LOOK = 45.0  # m before the line at which one decides
-DRIVE = 2.0  # m/s2
+DRIVE, BRAKE = 2.0, 3.5  # m/s2
 
 
 class _AtLine:
@@ -70,8 +70,9 @@ class _AtLine:
 
     def _roll(self, wheel: Wheel, left: float, most: float) -> None:
         """Rolls so as to halt ``left`` m ahead."""
-        fast = min(wheel.speed + DRIVE * wheel.step, most, sqrt(2.0 * DRIVE * max(left, 0.0)))
-        wheel.drive(0.0 if left < 0.08 else fast, blind=True)
+        least, best = wheel.speed - BRAKE * wheel.step, wheel.speed + DRIVE * wheel.step
+        fast = min(best, max(least, min(most, sqrt(2.0 * DRIVE * max(left, 0.0)))))
+        wheel.drive(0.0 if left < 0.03 else fast, blind=True)
 
 
 class RunRed(_AtLine):

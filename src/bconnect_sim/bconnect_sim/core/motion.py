@@ -11,6 +11,7 @@ from bconnect_sim.core.world import VehicleState
 CHANGE = 3.2  # s a change of lane takes at speed
 CHANGE_WAY = 11.0  # m it takes at least
 SIDEWAYS = 1.0  # m/s, how fast a driver moves inside the lane
+LEAP = 1.2  # m sideways within one step: not driven, but SUMO's change of lane
 SWERVE = 1.5  # m/s2, how fast that begins and ends
 AXLE = 0.72  # of its length, how far behind the front the trailing axle follows
 
@@ -49,11 +50,10 @@ class Body:
 
     def lead(self, x: float, y: float, lane: str, speed: float, dt: float) -> None:
         """Moves on to SUMO's next point of its front [m]."""
-        if lane != self.lane:
-            if lane.rpartition("_")[0] == self.lane.rpartition("_")[0]:
-                self._change(x, y, speed * dt)
-            self.lane = lane
         old = self._front()
+        if lane != self.lane:
+            self._change(x, y, speed * dt)
+            self.lane = lane
         self._x, self._y = x, y
         most = min(SIDEWAYS, 0.45 * speed)
         wish = min(max(1.3 * (self.offset - self._side), -most), most)
@@ -79,6 +79,8 @@ class Body:
         hx, hy = self._heading
         dx, dy = self._x + hx * step - x, self._y + hy * step - y
         across = dy * hx - dx * hy  # to the left
+        if abs(across) < LEAP:
+            return
         self._start = (self._jump[0] - across * hy, self._jump[1] + across * hx)
         self._jump, self._share = self._start, 0.0
 
