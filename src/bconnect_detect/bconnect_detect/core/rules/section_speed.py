@@ -30,7 +30,7 @@ import numpy as np
 from bconnect_detect.core import geometry
 from bconnect_detect.core.rule import Law, Place
 from bconnect_detect.core.speed import KMH, forgiven
-from bconnect_detect.core.types import SECOND, Finding, PlateSighting, RoadUser, Tracks
+from bconnect_detect.core.types import SECOND, Box, Finding, PlateSighting, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import RoadUserKind, ViolationType
 from bconnect_site.model import Section, Site
@@ -103,7 +103,7 @@ class SectionSpeed:
         longest = self.section.longest * SECOND
         while self._entries:
             digest, entry = next(iter(self._entries.items()))
-            if self._now - entry.last <= longest and len(self._entries) <= self.settings.capacity:
+            if self._now - entry.last <= longest:
                 break
             del self._entries[digest]
 
@@ -117,6 +117,8 @@ class SectionSpeed:
             entry.first = seen
         entry.last = max(entry.last, seen.stamp)
         self._entries[seen.digest] = entry
+        if len(self._entries) > self.settings.capacity:
+            self._entries.popitem(last=False)
 
     def _leave(self, seen: PlateSighting, tracks: Tracks | None) -> list[Finding]:
         entry = self._entries.get(seen.digest)
@@ -178,9 +180,8 @@ class SectionSpeed:
         )
 
     def _who(self, seen: PlateSighting, tracks: Tracks | None, size: tuple[int, int]) -> RoadUser:
-        """The track that crossed the gate; where that is not plain, somebody in the picture."""
-        whole = (0.0, 0.0, float(size[0]), float(size[1]))
-        nobody = RoadUser(RoadUserKind.UNKNOWN, seen.track_id, seen.confidence, whole)
+        """The track that crossed the gate; where that is not plain, somebody at the gate."""
+        nobody = RoadUser(RoadUserKind.UNKNOWN, seen.track_id, seen.confidence, self._gate(size))
         if tracks is None or abs(tracks.stamp - seen.stamp) > SECOND:
             return nobody
         if seen.track_id > 0:
@@ -188,6 +189,13 @@ class SectionSpeed:
             return tracks[int(same[0])] if len(same) else nobody
         near = [u for u in tracks if self._off(u, tracks) <= self.settings.near]
         return near[0] if len(near) == 1 else nobody
+
+    def _gate(self, size: tuple[int, int]) -> Box:
+        """A box that stands on the gate, pixels."""
+        line = geometry.to_pixels(self.place.zone.points, *size)
+        low, high = line.min(axis=0), line.max(axis=0)
+        middle, tall = (low[1] + high[1]) / 2, 0.4 * (high[0] - low[0])
+        return float(low[0]), float(max(0.0, middle - tall)), float(high[0]), float(middle)
 
     def _off(self, user: RoadUser, tracks: Tracks) -> float:
         """Box sizes from a foot to the gate's line."""

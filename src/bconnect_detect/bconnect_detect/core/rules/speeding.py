@@ -116,11 +116,12 @@ class Speeding:
         inside = seen & geometry.inside(geometry.feet(tracks.boxes) / scale, self._region)
         for row in rows[seen[rows]]:
             passage = self._passages.touch(int(tracks.track_id[row]), tracks.stamp)
-            self._step(passage, tracks[int(row)], tracks.stamp, bool(inside[row]))
+            user = placed[int(row)]
+            self._step(passage, user, tracks.stamp, bool(inside[row]))
             if near[row]:
                 passage.breaks = [*passage.breaks[-63:], tracks.stamp]
             elif not hidden[row]:
-                passage.looks.append((tracks.stamp, tracks[int(row)]))
+                passage.looks.append((tracks.stamp, user))
 
     def _step(self, passage: _Passage, user: RoadUser, stamp: int, inside: bool) -> None:
         passage.seen = stamp
