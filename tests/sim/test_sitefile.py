@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bconnect_sim.core.decor import HEAD_HEIGHT, HEAD_WIDTH, LAMPS, signal_head
+from bconnect_sim.core.heads import HEAD_HEIGHT, HEAD_WIDTH, LAMPS, signal_head
 from bconnect_sim.core.world import (
     CameraView,
     Corridor,

@@ -259,7 +259,13 @@ class _Films:
             stack.callback(self._renderer.close)
             self._writers = {
                 name: stack.enter_context(
-                    Mp4Writer(self._part(name), picture.width, picture.height, picture.rate)
+                    Mp4Writer(
+                        self._part(name),
+                        picture.width,
+                        picture.height,
+                        picture.rate,
+                        picture.quality,
+                    )
                 )
                 for name in self._names
             }

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bconnect_sim.core import framing
+from bconnect_sim.core.heads import HEAD_HEIGHT, HEAD_WIDTH
 from bconnect_sim.core.optics import Optics
 from bconnect_sim.core.world import CameraView, Corridor, Picture, Place, SignalHead
 from bconnect_site.errors import ConfigError, suggest
@@ -28,8 +29,8 @@ STDDEV = 0.05  # m, said of a place the calibration gives
 AUTHOR = "bconnect sim"
 LINES = ("stop_line", "lane_marking", "gate")
 
-# Halves of a signal head's housing, across and up [m], and the least of it a camera can read.
-HEAD = (0.25, 0.65)
+# Halves of a signal head's housing, across and up [m].
+HEAD = (HEAD_WIDTH / 2, HEAD_HEIGHT / 2)
 READABLE = 14.0  # px of height in the full picture
 FACING = 55.0  # degrees off its axis from which its lamps are seen
 
@@ -253,8 +254,10 @@ def _sections(corridor: Corridor, cameras: Mapping[str, Any]) -> dict[str, Any]:
 def _signal(setting: Setting, head: SignalHead) -> dict[str, Any]:
     views = {view.name: head_in(setting, view, head) for view in setting.views}
     best = max((n for n, box in views.items() if box), key=lambda n: _tall(views[n]), default=None)
-    if not setting.video or best is None:
+    if not setting.video:
         return {"adapter": "recorded", "address": "file://signals.jsonl"}
+    if best is None:  # a video begins when somebody plays it, so does the recording
+        return {"adapter": "recorded", "address": "file://signals.jsonl?from_start=true"}
     x0, y0, x1, y1 = views[best]
     return {
         "adapter": "lamp_vision",
