@@ -4,13 +4,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
+from bconnect_detect.core.crossing import no_foot
+from bconnect_detect.core.emergency import Emergency
+from bconnect_detect.core.queueing import Queue, QueueSettings
 from bconnect_detect.core.rule import Context, Place, trail_of
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
 from bconnect_detect.core.types import SECOND, Finding, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
+
+_SAME = 0.6  # IoU of two boxes on one vehicle
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,9 @@ class DwellSettings:
     min_looks: int = 5  # images of the vehicle at this place
     min_seen: float = 0.5  # share of the time since it stopped that was really observed
     discharge: float = 10.0  # s of green a queue is given to drive off
+    behind: float = 20.0  # s more for one who may be shut in behind one found standing
     standing: StandingSettings = field(default_factory=StandingSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
 
 
 class Dwell:
@@ -41,16 +49,22 @@ class Dwell:
         self.settings = settings or DwellSettings()
         self._region = place.zone.region
         self._standing = Standing(self.settings.standing)
+        self._queue = Queue(self._region, place.calibration, self.settings.queue)
+        self._emergency = Emergency()
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """See ``Rule.check``."""
         if not self.place.zone.is_active(self.place.local(tracks.stamp)):
             self._standing.forgive()
             return []
+        self._queue.look(tracks)
         inside, outside = self._sort(tracks)
         self._standing.outside(outside, tracks.stamp)
-        free = self._may_drive(tracks.stamp, context)
-        spots = self._standing.update(inside, tracks.stamp, counts=free)
+        yielding = self._emergency.look(tracks)
+        free = self._may_drive(tracks.stamp, context) and not yielding
+        spots = self._standing.update(
+            inside, tracks.stamp, lambda user: free and not self._waits(user, tracks.stamp)
+        )
         findings = []
         for spot in spots:
             if free and not spot.reported and self._certain(spot):
@@ -61,20 +75,53 @@ class Dwell:
     def reset(self, forget_places: bool = True) -> None:
         """See ``Rule.reset``."""
         self._standing.clear(keep_reported=not forget_places)
+        self._queue.clear()
 
     def __len__(self) -> int:
-        return len(self._standing)
+        return len(self._standing) + len(self._queue)
 
     def _sort(self, tracks: Tracks) -> tuple[list[RoadUser], frozenset[int]]:
         if not len(tracks):
             return [], frozenset()
         polygon = geometry.to_pixels(self._region, tracks.width, tracks.height)
-        share = geometry.base_shares(tracks.boxes, polygon)
+        share = self._shares(tracks, polygon)
         known = (tracks.track_id > 0) & (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
         kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
         rows = np.flatnonzero(known & kinds & (share >= self.settings.in_zone))
         outside = tracks.track_id[known & (share == 0.0)].tolist()
         return [tracks[int(row)] for row in rows], frozenset(outside)
+
+    def _shares(self, tracks: Tracks, polygon: geometry.Points) -> NDArray[np.float64]:
+        """How surely each stands in the zone: by its middle where that can be known, 0 to 1."""
+        share = geometry.base_shares(tracks.boxes, polygon)
+        view = self._queue.view
+        if not view:
+            return share
+        feet = geometry.feet(tracks.boxes)
+        reach = (tracks.boxes[:, 2:] - tracks.boxes[:, :2]).max(axis=1, keepdims=True)
+        near = (feet >= polygon.min(axis=0) - reach) & (feet <= polygon.max(axis=0) + reach)
+        for row in np.flatnonzero(near.all(axis=1)):
+            user = tracks[int(row)]
+            heading = self._queue.heading(user, tracks.stamp)
+            middles = view.pixels(view.middles(user.kind, user.foot, heading))
+            if np.isfinite(middles).all() and not no_foot(user, tracks):
+                share[row] = geometry.inside(middles, polygon).mean()
+        return share
+
+    def _waits(self, user: RoadUser, stamp: int) -> bool:
+        """Whether it waits in a queue. Behind one who was found standing it does not, but it
+        may be shut in for a while."""
+        leader = self._queue.leader(user, stamp)
+        if leader is None:
+            return self._queue.starting(user, stamp)
+        parked = any(
+            spot.reported and geometry.iou(spot.user.box, leader.user.box) >= _SAME
+            for spot in self._standing
+        )
+        if parked:
+            for spot in self._standing:
+                spot.blocked |= spot.track_id == user.track_id
+        return not parked
 
     def _may_drive(self, stamp: int, context: Context) -> bool:
         if self.place.zone.signal is None:
@@ -86,13 +133,12 @@ class Dwell:
 
     def _certain(self, spot: Spot) -> bool:
         elapsed = spot.seen - spot.started
+        allowed = self.place.zone.dwell + (self.settings.behind if spot.blocked else 0.0)
         return (
             spot.looks >= self.settings.min_looks
             and spot.off_since is None
-            and spot.dwell > self.place.zone.dwell * SECOND
-            and (
-                self.place.zone.signal is not None or spot.dwell >= self.settings.min_seen * elapsed
-            )
+            and spot.dwell > allowed * SECOND
+            and spot.watched >= self.settings.min_seen * elapsed
         )
 
     def _finding(self, spot: Spot, tracks: Tracks, context: Context) -> Finding:

@@ -5,11 +5,14 @@ not a track: trackers change ids behind a passing bus, vehicles do not change pl
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import exp
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.types import SECOND, Box, Pair, RoadUser
+
+Counts = bool | Callable[[RoadUser], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class StandingSettings:
     """When standing is standing."""
 
     still: float = 0.3  # box sizes a foot point may wander
+    steady: float = 0.1  # box sizes from where it was of late: slower than walking
+    settle: float = 1.0  # s that "of late" reaches back
     left: float = 1.0  # box sizes away from where it was reported: it has left
     move_confirm: float = 1.0  # s off the place until it counts as having left
     count_gap: float = 1.0  # s between two looks that still count as looking
@@ -36,7 +41,10 @@ class Spot:
     started: int
     seen: int
     user: RoadUser
-    dwell: int = 0
+    dwell: int = 0  # ns held against it
+    watched: int = 0  # ns it was looked at, held against it or not
+    mean: Pair = (0.0, 0.0)  # foot of late
+    blocked: bool = False  # it stood behind one who was found standing
     looks: int = 1
     off_since: int | None = None
     reported_at: Box | None = None
@@ -59,10 +67,10 @@ class Standing:
         self.settings = settings or StandingSettings()
         self._spots: list[Spot] = []
 
-    def update(self, users: list[RoadUser], stamp: int, counts: bool) -> list[Spot]:
+    def update(self, users: list[RoadUser], stamp: int, counts: Counts) -> list[Spot]:
         """Look at the vehicles now in the zone; returns the spots seen in this image.
 
-        counts: whether the time since the last look is held against anybody.
+        counts: whether the time since the last look is held against anybody, or against one.
         """
         self._expire(stamp)
         left = self._match_ids(users, stamp, counts)
@@ -74,7 +82,7 @@ class Standing:
                 spot.track_id = user.track_id
                 self._look(spot, user, stamp, counts)
             elif len(self._spots) < self.settings.capacity:
-                spot = Spot(user.track_id, user.box, stamp, stamp, user)
+                spot = Spot(user.track_id, user.box, stamp, stamp, user, mean=user.foot)
                 spot.trail.append(user.foot)
                 self._spots.append(spot)
         return [spot for spot in self._spots if spot.seen == stamp]
@@ -98,7 +106,7 @@ class Standing:
     def forgive(self) -> None:
         """Set every count back to nothing, e.g. outside the hours of the zone."""
         for spot in self._spots:
-            spot.dwell, spot.started = 0, spot.seen
+            spot.dwell, spot.watched, spot.started = 0, 0, spot.seen
 
     def __len__(self) -> int:
         return len(self._spots)
@@ -113,7 +121,7 @@ class Standing:
         chosen = self.settings.forget_reported if spot.reported else self.settings.forget
         return int(chosen * SECOND)
 
-    def _match_ids(self, users: list[RoadUser], stamp: int, counts: bool) -> list[RoadUser]:
+    def _match_ids(self, users: list[RoadUser], stamp: int, counts: Counts) -> list[RoadUser]:
         by_id = {spot.track_id: spot for spot in self._spots}
         left: list[RoadUser] = []
         for user in users:
@@ -141,14 +149,17 @@ class Standing:
                 best, best_iou = spot, overlap
         return best
 
-    def _look(self, spot: Spot, user: RoadUser, stamp: int, counts: bool) -> None:
+    def _look(self, spot: Spot, user: RoadUser, stamp: int, counts: Counts) -> None:
         step = stamp - spot.seen
         spot.seen, spot.user, spot.looks = stamp, user, spot.looks + 1
+        steady = self._steady(spot, user, step)
         if self._on_place(spot, user.box):
-            steady = spot.off_since is None
+            steady &= spot.off_since is None and step <= self.settings.count_gap * SECOND
             spot.off_since = None
-            if counts and steady and step <= self.settings.count_gap * SECOND:
-                spot.dwell += step
+            if steady:
+                spot.watched += step
+                if counts is True or (counts and counts(user)):
+                    spot.dwell += step
             spot.trail.append(user.foot)
         elif spot.off_since is None:
             spot.off_since = stamp
@@ -157,13 +168,21 @@ class Standing:
 
     def _begin_again(self, spot: Spot, user: RoadUser, stamp: int) -> None:
         spot.anchor, spot.started, spot.off_since = user.box, stamp, None
-        spot.dwell, spot.looks = 0, 1
+        spot.dwell, spot.watched, spot.looks, spot.blocked = 0, 0, 1, False
         spot.trail.clear()
         spot.trail.append(user.foot)
         if spot.reported_at is not None:
             away = geometry.distance(_foot(spot.reported_at), user.foot)
             if away > self.settings.left * geometry.size(spot.reported_at):
                 spot.reported_at = None
+
+    def _steady(self, spot: Spot, user: RoadUser, step: int) -> bool:
+        """Whether it stands rather than rolls: near to where it was of late."""
+        away = geometry.distance(spot.mean, user.foot)
+        keep = exp(-step / (self.settings.settle * SECOND))
+        (x, y), (new_x, new_y) = spot.mean, user.foot
+        spot.mean = keep * x + (1 - keep) * new_x, keep * y + (1 - keep) * new_y
+        return away <= self.settings.steady * geometry.size(user.box)
 
     def _on_place(self, spot: Spot, box: Box) -> bool:
         wander = geometry.distance(_foot(spot.anchor), _foot(box))

@@ -1,0 +1,176 @@
+"""Who waits in a queue: a queue is not parking, and it needs no signal to be one.
+
+            V        W          V stands in the zone, W stands right ahead of it in the same
+         [car]    [car]  -->    lane: V waits for W. When W drives off, or is gone, V is given
+                                a moment to follow; after that it stands because it wants to.
+
+A leader may be hidden behind V from the camera's place: one who stood there is taken to stand
+there until somebody is seen driving on ahead, or for ``hidden`` s.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bconnect_detect.core import geometry
+from bconnect_detect.core.crossing import real
+from bconnect_detect.core.footprint import GroundView, Vector, lengths
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.standing import Spot, Standing, StandingSettings
+from bconnect_detect.core.types import SECOND, VEHICLES, Pair, RoadUser, Tracks
+from bconnect_site.calibration import Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Lengths are m where the camera is calibrated, else sizes of V's box."""
+
+    gap: float = 6.0  # m from V's front to W's rear at most
+    beside: float = 1.8  # m W may stand aside of V's way
+    gap_image: float = 1.5
+    beside_image: float = 0.6
+    stood: float = 1.0  # s W must have stood
+    start: float = 5.0  # s V is given to follow
+    moving: float = 2.0  # m/s, or box sizes per s, of one that drives
+    window: float = 0.8  # s of way that give a velocity
+    cleared: float = 20.0  # m ahead of a hidden W at which somebody drives on
+    hidden: float = 90.0  # s
+    fade: float = 0.98  # of the flow's direction, with each look at somebody who drives
+
+
+@dataclass(slots=True)
+class _Way:
+    looks: deque[tuple[int, Vector]] = field(default_factory=lambda: deque(maxlen=32))
+    waited: int | None = None  # ns, last seen behind somebody
+    heading: Vector | None = None  # where it drove to, when it did
+
+
+class Queue:
+    """The vehicles around a zone: which way they drive there, and who stands ahead of whom."""
+
+    def __init__(
+        self,
+        region: Sequence[Pair],
+        calibration: Calibration | None,
+        settings: QueueSettings | None = None,
+    ) -> None:
+        self.settings = settings or QueueSettings()
+        self.view = GroundView(None, (1, 1))
+        self._region, self._calibration = region, calibration
+        self._size = (0, 0)
+        self._flow = np.zeros(2)
+        self._ways: Memory[_Way] = Memory(_Way, int(self.settings.start * SECOND))
+        self._standing = Standing(StandingSettings(forget=self.settings.hidden))
+
+    def heading(self, user: RoadUser, stamp: int) -> Vector:
+        """Unit vector (m or pixels) of where it drove, or else of the zone's traffic; NaN: none
+        was seen driving."""
+        own = self._ways.touch(user.track_id, stamp).heading
+        if own is not None:
+            return own
+        length = float(np.hypot(*self._flow))
+        return self._flow / length if length > 0.5 else np.full(2, np.nan)
+
+    def look(self, tracks: Tracks) -> None:
+        """Who stands and who drives in one image."""
+        if self._size != (size := (tracks.width, tracks.height)):
+            self.clear()
+            self._size, self.view = size, GroundView(self._calibration, size)
+        self._ways.expire(tracks.stamp)
+        users, places = self._users(tracks)
+        self._standing.update(users, tracks.stamp, counts=True)
+        if not users:
+            return
+        region = geometry.to_pixels(self._region, *size)
+        inside = geometry.inside(np.array([user.foot for user in users]), region)
+        for user, place, within in zip(users, places, inside, strict=True):
+            way = self._ways.touch(user.track_id, tracks.stamp)
+            velocity = self._velocity(way, place, tracks.stamp)
+            unit = 1.0 if self.view else geometry.size(user.box)
+            speed = float(np.hypot(*velocity))
+            if speed > self.settings.moving * unit:
+                way.heading = velocity / speed
+                if within:
+                    self._flow = self.settings.fade * self._flow + way.heading
+                self._clear_behind(place, way.heading, unit, tracks.stamp)
+
+    def leader(self, user: RoadUser, stamp: int) -> Spot | None:
+        """Who stands right ahead of a vehicle that stands; seen or hidden."""
+        place, unit = self._place(user)
+        ahead = self.heading(user, stamp)
+        found = None
+        for spot in self._standing:
+            stood = spot.dwell >= self.settings.stood * SECOND and spot.off_since is None
+            if not stood or spot.track_id == user.track_id:
+                continue
+            if geometry.iou(spot.user.box, user.box) < 0.6 and self._is_ahead(
+                self._place(spot.user)[0] - place, ahead, unit, user
+            ):
+                found = spot
+        if found is not None:
+            self._ways.touch(user.track_id, stamp).waited = stamp
+        return found
+
+    def starting(self, user: RoadUser, stamp: int) -> bool:
+        """Whether a vehicle waited for somebody a moment ago."""
+        waited = self._ways.touch(user.track_id, stamp).waited
+        return waited is not None and stamp - waited <= self.settings.start * SECOND
+
+    def clear(self) -> None:
+        """Forget who is there; the way they drive is kept."""
+        self._ways.clear()
+        self._standing.clear()
+
+    def __len__(self) -> int:
+        return len(self._ways) + len(self._standing)
+
+    def _users(self, tracks: Tracks) -> tuple[list[RoadUser], Vector]:
+        """Vehicles with a known place."""
+        if not len(tracks):
+            return [], np.zeros((0, 2))
+        vehicles = np.isin(tracks.kind, [int(kind) for kind in VEHICLES])
+        rows = np.flatnonzero(vehicles & real(tracks))
+        feet = geometry.feet(tracks.boxes[rows])
+        places = self.view.places(feet) if self.view else feet
+        known = np.isfinite(places).all(axis=1)
+        return [tracks[int(row)] for row in rows[known]], places[known]
+
+    def _place(self, user: RoadUser) -> tuple[Vector, float]:
+        """Where a vehicle's foot is, and the unit of lengths there."""
+        foot = np.array(user.foot)
+        if self.view:
+            return self.view.places(foot[None])[0], 1.0
+        return foot, geometry.size(user.box)
+
+    def _velocity(self, way: _Way, place: Vector, stamp: int) -> Vector:
+        way.looks.append((stamp, place))
+        while stamp - way.looks[0][0] > self.settings.window * SECOND:
+            way.looks.popleft()
+        first, there = way.looks[0]
+        seconds = (stamp - first) / SECOND
+        return (place - there) / seconds if seconds >= self.settings.window / 2 else np.zeros(2)
+
+    def _clear_behind(self, place: Vector, heading: Vector, unit: float, stamp: int) -> None:
+        """One who drives on shows that those unseen just behind it do not stand there any more."""
+        s = self.settings
+        reach, beside = (s.cleared, s.beside) if self.view else (3.0 * unit, s.beside_image * unit)
+        for spot in self._standing:
+            if spot.seen == stamp:
+                continue
+            off = place - self._place(spot.user)[0]
+            along, aside = float(off @ heading), abs(heading[0] * off[1] - heading[1] * off[0])
+            if -beside <= along <= reach and aside <= beside:
+                spot.dwell = 0
+
+    def _is_ahead(self, off: Vector, ahead: Vector, unit: float, user: RoadUser) -> bool:
+        s = self.settings
+        if self.view:
+            near, gap, beside = 0.8, lengths(user.kind)[1] + s.gap, s.beside
+        else:
+            near, gap, beside = 0.1 * unit, s.gap_image * unit, s.beside_image * unit
+        if not np.isfinite(ahead).all():  # nobody knows which way: whoever stands near counts
+            return bool(near <= np.hypot(*off) <= gap)
+        along, aside = float(off @ ahead), abs(ahead[0] * off[1] - ahead[1] * off[0])
+        return near <= along <= gap and aside <= beside

@@ -1,0 +1,136 @@
+"""Queueing traffic is not parking, signal or not; who stays when the queue moves on is."""
+
+import numpy as np
+import pytest
+from detect_scenes import T0, place, play, user, zone
+from street_camera import drive, street, vehicle
+
+from bconnect_detect.core.rules.illegal_stopping import IllegalStopping
+from bconnect_detect.core.types import SECOND
+from bconnect_site.kinds import RoadUserKind
+
+ZONE = [[-1.75, 24], [3.5, 24], [3.5, 42], [-1.75, 42]]
+BUS = RoadUserKind.BUS
+
+
+def made(dwell: float = 10.0, calibrated: bool = True, **keys: object) -> IllegalStopping:
+    keys = {"region": ZONE, "basis": "sign S-11", "dwell": dwell, **keys}
+    return IllegalStopping(street("no_stopping", calibrated, **keys))
+
+
+class Lane:
+    """Vehicles on one lane (x = 0 m): each drives in, stands from a moment on, drives off."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._noise = np.random.default_rng(seed)
+        self._all: list[tuple] = []
+
+    def add(self, stop_y, arrive, leave, x=0.0, number=None, kind=RoadUserKind.CAR):
+        self._all.append((stop_y, arrive, leave, x, number or len(self._all) + 1, kind))
+        return self
+
+    def __call__(self, t: float):
+        seen = []
+        for stop_y, arrive, leave, x, number, kind in self._all:
+            if t < arrive:
+                back = arrive - t
+                y = stop_y - (back * back if back < 4 else 16 + 8 * (back - 4))
+            else:
+                off = max(0.0, t - leave)
+                y = stop_y + (off * off if off < 4 else 16 + 8 * (off - 4))
+            if 14 < y < 66:
+                seen.append(vehicle(x, y, track_id=number, kind=kind, noise=self._noise))
+        return seen
+
+
+def passing(seconds: float, x: float = 5.0, every: float = 8.0):
+    """Traffic on the next lane."""
+    lane = Lane(9)
+    for i in range(int(seconds / every)):
+        lane.add(40, i * every, i * every, x, 100 + i)
+    return lane
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_stands_alone_stops(seed: int):
+    flow = passing(40)
+    lane = Lane(seed).add(33, 8, 30)
+    (one,) = drive(made(), 40, lambda t: lane(t) + flow(t))
+    assert one.road_user.track_id == 1 and one.measured == pytest.approx(10.1, abs=0.3)
+    assert T0 + 17 * SECOND < one.stamp < T0 + 20 * SECOND
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_queue_without_a_signal_is_a_queue(seed: int):
+    lane = Lane(seed)
+    for i, kind in enumerate((RoadUserKind.CAR, BUS, RoadUserKind.CAR, RoadUserKind.MOTORCYCLE)):
+        lane.add((47, 38, 28, 24.5)[i], 6 + 2 * i, 46 + 2 * i, number=i + 1, kind=kind)
+    assert drive(made(), 70, lane) == []
+
+
+def test_who_stays_when_the_queue_moves_on_stops():
+    lane = Lane().add(42, 6, 30).add(35, 9, 60)
+    (one,) = drive(made(), 70, lane)
+    assert one.road_user.track_id == 2
+    # its leader left at about 31 s; a moment to follow, then 10 s of the zone
+    assert T0 + 43 * SECOND < one.stamp < T0 + 50 * SECOND
+
+
+def test_a_leader_hidden_behind_a_bus_still_counts():
+    def scene(t: float):
+        seen = lane(t)
+        return [u for u in seen if u.track_id != 1] if 14 < t < 44 else seen
+
+    lane = Lane().add(44, 6, 45).add(34, 12, 47, kind=BUS)
+    assert drive(made(), 70, scene) == []
+
+
+def test_one_behind_another_who_parks():
+    flow = passing(110)
+    lane = Lane().add(38, 6, 100).add(31, 10, 100)
+    found = drive(made(), 110, lambda t: lane(t) + flow(t))
+    assert [f.road_user.track_id for f in found] == [1, 2]
+    assert found[1].stamp - found[0].stamp > 20 * SECOND  # it may have been shut in
+
+
+@pytest.mark.parametrize(("stays", "count"), [(8.5, 0), (13.0, 1)])
+def test_the_allowance_to_the_second(stays: float, count: int):
+    for seed in range(4):
+        flow = passing(40)
+        lane = Lane(seed).add(33, 8, 8 + stays)
+        assert len(drive(made(), 40, lambda t, f=flow, n=lane: n(t) + f(t))) == count
+
+
+@pytest.mark.parametrize("kind", [RoadUserKind.CAR, BUS])
+def test_its_middle_says_whether_it_is_in_the_zone(kind: RoadUserKind):
+    flow = passing(40)
+    for where, count in ((43.2, 0), (39.5, 1), (22.8, 0), (26.5, 1)):
+        lane = Lane().add(where, 8, 30, kind=kind)
+        found = drive(made(), 40, lambda t, n=lane: n(t) + flow(t))
+        assert len(found) == count, where
+
+
+def test_time_while_an_ambulance_passes_is_not_held_against_anybody():
+    flow = passing(60)
+    lane = Lane().add(33, 8, 25)
+
+    def scene(t: float):
+        ambulance = [vehicle(5.0, 16 + 8 * (t - 12), track_id=99, emergency=0.9)]
+        return lane(t) + flow(t) + (ambulance if 12 < t < 16 else [])
+
+    assert drive(made(), 60, scene) == []
+
+
+def test_a_queue_in_pixels():
+    region = [[0.1, 0.2], [0.9, 0.2], [0.9, 0.95], [0.1, 0.95]]
+    rule = IllegalStopping(
+        place(zone(kind="no_stopping", region=region, basis="sign S-11", dwell=10.0))
+    )
+
+    def queue(t: float):
+        off = 40 * max(0.0, t - 40)
+        return [user((120 + off + 65 * i, 250), i + 1) for i in range(4)]
+
+    head = play(rule, 45, queue)
+    # nobody was seen driving: only who has nobody near is certain to stand by will
+    assert head == []
