@@ -5,6 +5,8 @@ from math import acos, cos, pi, sin
 import numpy as np
 import pytest
 from detect_scenes import T0, place, play, user, zone
+from street_camera import drive as drive_by
+from street_camera import street, vehicle
 
 from bconnect_detect.core.rules.wrong_way import WrongWay
 from bconnect_detect.core.types import SECOND
@@ -129,3 +131,33 @@ def test_an_arrow_is_needed():
 def test_seconds_come_from_stamps():
     slow = play(rule(), 50, drive(pi, speed=8.0), rate=2.0)
     assert len(slow) == 1 and slow[0].stamp - slow[0].started > 10 * SECOND
+
+
+class TestOnTheStreet:
+    """In metres, aslant: the image bends the angle between a lane and the arrow beside it."""
+
+    @staticmethod
+    def made(**keys: object) -> WrongWay:
+        region = [[-4, 20], [4, 20], [4, 50], [-4, 50]]
+        arrow = [[3, 24], [3, 46]]
+        return WrongWay(street("direction", region=region, direction=arrow, basis="marking"))
+
+    @pytest.mark.parametrize("x", [-3.0, 0.0, 3.0])
+    @pytest.mark.parametrize("seed", range(2))
+    def test_against_with_and_across(self, x: float, seed: int):
+        noise = np.random.default_rng(seed)
+
+        def way(along: float, across: float, start: float):
+            return lambda t: [
+                vehicle(x + across * t, start + along * t, 90 if along > 0 else -90, noise=noise)
+            ]
+
+        (one,) = drive_by(self.made(), 4, way(-7, 0, 48))
+        assert "m in" in one.explanation and one.measured > 2.9
+        assert drive_by(self.made(), 4, way(7, 0, 20)) == []
+        assert drive_by(self.made(), 4, way(-1.5, -3 if x > 0 else 3, 40)) == []
+        assert drive_by(self.made(), 8, lambda t: way(-3, 0, 40)(min(t, 2.0))) == []  # 6 m back
+
+    def test_warning_lights_may(self):
+        scene = lambda t: [vehicle(0, 48 - 7 * t, -90, emergency=0.9)]  # noqa: E731
+        assert drive_by(self.made(), 4, scene) == []

@@ -11,10 +11,14 @@ marking forbids it, else Art. 287(3) with 106(4)e. The site file states which (b
 
 Refuses (or stops counting) when
 - the vehicle was not looked at: an outage, a missing detection or a bus in front adds nothing;
-- it stands in a queue: a zone with a signal counts only while that signal is surely green
-  and has been for ``discharge`` seconds;
+- it stands in a queue: somebody stands right ahead of it, or did until a moment ago; who stands
+  behind one found parked may be shut in, and is given 20 s more;
+- its zone has a signal: then only time counts in which that is surely green and has been for
+  ``discharge`` seconds (the first at a stop line has nobody ahead: its zone needs the signal);
+- it was only rolling, or a vehicle with warning lights is or was just there;
 - the hours of the zone have not begun or are over: counting starts anew;
-- the foot of the box is not surely in the zone, or the box was seen too seldom.
+- it is not surely in the zone (its middle where the camera is calibrated, else the foot of its
+  box), or was seen too seldom.
 Fires once per standing vehicle; only leaving the place arms it again.
 """
 

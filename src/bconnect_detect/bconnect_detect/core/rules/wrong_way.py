@@ -16,7 +16,9 @@ Refuses when
 - few images saw it, or one leap makes up much of it (an id that changed vehicles);
 - part of the way did not run against the arrow (turning, swerving, a U-turn);
 - the angle's 95 % interval reaches into what is allowed;
-- the box was cut by the image's border: its foot is then no foot.
+- the box was cut by the image's border: its foot is then no foot;
+- it drives with warning lights.
+Ways and angles are those on the ground where the camera is calibrated, else those in the image.
 """
 
 from collections import deque
@@ -27,6 +29,8 @@ from typing import ClassVar
 import numpy as np
 
 from bconnect_detect.core import geometry
+from bconnect_detect.core.emergency import SURE
+from bconnect_detect.core.footprint import GroundView, Vector
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, feet_inside, trail_of
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
@@ -39,7 +43,8 @@ class WrongWaySettings:
     """When a way is long, steady and contrary enough."""
 
     limit: float = acos(-0.7)  # rad off the arrow
-    min_sizes: float = 2.0  # box sizes of way
+    min_ground: float = 8.0  # m of way
+    min_sizes: float = 2.0  # box sizes of way, where nothing is calibrated
     min_image: float = 0.05  # of the image's diagonal
     min_seconds: float = 1.0
     min_looks: int = 8  # images inside the zone
@@ -47,14 +52,15 @@ class WrongWaySettings:
     leap: float = 0.34  # largest share of the way one step may make up
     gap: float = 1.0  # s unseen inside the zone: the way begins anew
     window: float = 15.0  # s of way looked at
-    foot_noise: float = 0.05  # box sizes, standard deviation of a foot point
+    noise_ground: float = 0.4  # m, standard deviation of a place
+    foot_noise: float = 0.05  # box sizes, likewise
     forget: float = 10.0  # s
 
 
 @dataclass(slots=True)
 class _Way:
     looks: deque[tuple[int, Pair, float]] = field(default_factory=lambda: deque(maxlen=160))
-    reported: bool = False
+    done: bool = False  # reported, or exempt
 
 
 class WrongWay:
@@ -74,6 +80,7 @@ class WrongWay:
         self.place = place
         self.settings = settings or WrongWaySettings()
         self._region, self._arrow = place.zone.region, place.zone.direction
+        self._view, self._size = GroundView(None, (1, 1)), (0, 0)
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.forget * SECOND))
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
@@ -88,9 +95,10 @@ class WrongWay:
             if geometry.clipped(user.box, tracks.width, tracks.height):
                 continue
             way = self._ways.touch(user.track_id, tracks.stamp)
+            way.done |= user.emergency >= SURE
             self._step(way, user, tracks.stamp)
-            if not way.reported and (found := self._judge(way, user, tracks)):
-                way.reported = True
+            if not way.done and (found := self._judge(way, user, tracks)):
+                way.done = True
                 findings.append(found)
         return findings
 
@@ -114,16 +122,14 @@ class WrongWay:
         if len(way.looks) < s.min_looks or tracks.stamp - started < s.min_seconds * SECOND:
             return None
         feet = np.array([foot for _, foot, _ in way.looks])
-        arrow = np.diff(geometry.to_pixels(self._arrow, tracks.width, tracks.height), axis=0)[0]
-        arrow /= np.hypot(*arrow)
-        yardstick = float(np.median([size for _, _, size in way.looks]))
-        total = feet[-1] - feet[0]
+        sizes = [size for _, _, size in way.looks]
+        places, arrow, needed, noise, unit = self._on_ground(feet, sizes, tracks)
+        total = places[-1] - places[0]
         length = float(np.hypot(*total))
-        needed = max(s.min_sizes * yardstick, s.min_image * np.hypot(tracks.width, tracks.height))
-        if length < needed or not self._steady(np.diff(feet, axis=0), arrow, length):
+        if length < needed or not self._steady(np.diff(places, axis=0), arrow, length):
             return None
         angle = acos(float(np.clip(total @ arrow / length, -1.0, 1.0)))
-        margin = 1.96 * 2**0.5 * s.foot_noise * yardstick / length
+        margin = 1.96 * 2**0.5 * noise / length
         low, high = max(0.0, angle - margin), min(pi, angle + margin)
         if low < s.limit:
             return None
@@ -140,11 +146,30 @@ class WrongWay:
             limit=s.limit,
             confidence=user.confidence,
             explanation=(
-                f"The {word(user.kind)} moved {length / yardstick:.1f} of its own sizes in "
+                f"The {word(user.kind)} moved {length / unit[0]:.1f} {unit[1]} in "
                 f"{seconds:.1f} s against the arrow of {self.place.name} "
                 f"(cosine {cos(angle):.2f}; up to {cos(s.limit):.2f} is not wrong way)."
             ),
         )
+
+    def _on_ground(
+        self, feet: Vector, sizes: list[float], tracks: Tracks
+    ) -> tuple[Vector, Vector, float, float, tuple[float, str]]:
+        """Places, the arrow's unit vector, the way needed, the noise (m, or else pixels) and
+        what lengths are told in."""
+        s, size = self.settings, (tracks.width, tracks.height)
+        if self._size != size:
+            self._size, self._view = size, GroundView(self.place.calibration, size)
+        arrow = geometry.to_pixels(self._arrow, *size)
+        if self._view:
+            places, ground = self._view.places(feet), self._view.places(arrow)
+            if np.isfinite(places).all() and np.isfinite(ground).all():
+                ahead = _unit(ground[1] - ground[0])
+                return places, ahead, s.min_ground, s.noise_ground, (1.0, "m")
+        yardstick = float(np.median(sizes))
+        needed = max(s.min_sizes * yardstick, s.min_image * float(np.hypot(*size)))
+        noise = s.foot_noise * yardstick
+        return feet, _unit(arrow[1] - arrow[0]), needed, noise, (yardstick, "of its own sizes")
 
     def _steady(self, steps: np.ndarray, arrow: np.ndarray, length: float) -> bool:
         lengths = np.hypot(steps[:, 0], steps[:, 1])
@@ -154,3 +179,7 @@ class WrongWay:
             lengths.max() <= self.settings.leap * length
             and against >= self.settings.against * lengths.sum()
         )
+
+
+def _unit(vector: Vector) -> Vector:
+    return np.asarray(vector / np.hypot(*vector), np.float64)
