@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -338,3 +341,26 @@ def test_the_noise_of_the_scenario_counts(
     produce("uji", 1, tmp_path / "out")
     found = [m for t, m, _ in read(tmp_path / "out") if t.endswith("/detections")]
     assert len(found) == 120 and all(len(m.kind) == 0 for m in found)
+
+
+def test_impossible_noise_is_refused(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = replace(stage, scenario=replace(stage.scenario, noise=NoiseModel(miss=2.0)))
+    monkeypatch.setattr(module, "open_stage", lambda *_: wrong)
+    with pytest.raises(ConfigError, match=r"^uji: noise\.miss: found 2, allowed 0 to 1$"):
+        produce("uji", 1, tmp_path / "out")
+
+
+def test_the_real_corridor_twice_in_two_processes(tmp_path: Path) -> None:
+    """SUMO and all: equal bytes, whatever Python's hashes."""
+    pytest.importorskip("libsumo")
+    for name, hashes in (("a", "1"), ("b", "2")):
+        command = [sys.executable, "-m", "bconnect_sim.produce", "harian", "--seed", "3"]
+        command += ["--out", str(tmp_path / name), "--duration", "4"]
+        environment = os.environ | {"PYTHONHASHSEED": hashes}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    with BagReader(tmp_path / "a" / "bag") as bag:
+        found = sum(len(m.kind) for t, m, _ in bag.messages() if t.endswith("/detections"))
+    assert found > 500

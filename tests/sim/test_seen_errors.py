@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ from bconnect_sim.core.detections import Detections
 from bconnect_sim.core.draws import key, normals, uniforms
 from bconnect_sim.core.errs import LEAST, RUN, Errors
 from bconnect_sim.core.gates import STDDEV, Gates, misread
+from bconnect_sim.core.hardship import check_noise, worsened
 from bconnect_sim.core.phantoms import Phantoms
 from bconnect_sim.core.seen import Eyes, Seen
-from bconnect_sim.core.world import CameraView, Moment, NoiseModel, Place, VehicleState
+from bconnect_sim.core.world import CameraView, Moment, NoiseModel, Place, VehicleState, Weather
+from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import RoadUserKind
 
 SIZE = (640, 360)
@@ -192,6 +194,33 @@ def test_false_boxes_are_as_many_as_stated_and_some_stay() -> None:
     there = np.array([(camera == 0).any() for _, camera in images])
     runs = np.diff(np.flatnonzero(np.diff(np.concatenate(([0], there.view(np.int8), [0])))))[::2]
     assert 0.5 < (runs == 1).mean() < 0.7 and runs.max() >= 4
+
+
+def test_night_and_rain_make_it_worse_and_shares_stay_shares() -> None:
+    day, night = NoiseModel(), worsened(NoiseModel(), Weather("night"))
+    assert worsened(day, Weather()) == day
+    rain = worsened(day, Weather(rain=1.0))
+    for field in fields(NoiseModel):
+        dry, wet, dark = (getattr(n, field.name) for n in (day, rain, night))
+        assert dry <= wet <= dark, field.name
+    assert night.miss == pytest.approx(0.10) and night.riders_wrong == pytest.approx(0.15)
+    blind = worsened(NoiseModel(miss=1.0, miss_small=0.9), Weather("night", 1.0))
+    assert (blind.miss, blind.miss_small) == (1.0, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("noise", "sentence"),
+    [
+        (NoiseModel(miss=-0.1), "uji: noise.miss: found -0.1, allowed 0 to 1"),
+        (NoiseModel(jitter=float("nan")), "uji: noise.jitter: found nan, allowed 0 to 1"),
+        (NoiseModel(false_boxes=2.0), "uji: noise.false_boxes: found 2, allowed 0 to 1.5"),
+    ],
+)
+def test_impossible_noise_is_one_sentence(noise: NoiseModel, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_noise(noise, "uji")
+    assert caught.value.sentences == (sentence,) or list(caught.value.sentences) == [sentence]
+    check_noise(NoiseModel(), "uji")
 
 
 # -- nothing but seed and names decides --------------------------------------------------------

@@ -26,6 +26,7 @@ from bconnect_sim import made
 from bconnect_sim.core.detections import perfect
 from bconnect_sim.core.errs import Errors
 from bconnect_sim.core.gates import Gates, Sighting
+from bconnect_sim.core.hardship import check_noise, worsened
 from bconnect_sim.core.seen import SMALLEST, Eyes
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.core.witness import TruthRecorder
@@ -85,6 +86,7 @@ def produce(
     if duration is not None and not duration > 0.0:
         raise ConfigError(f"--duration: must be more than 0 s, found {duration:g}")
     stage = open_stage(scenario, duration)
+    check_noise(stage.scenario.noise, str(scenario))
     views = chosen(stage.corridor, cameras or stage.scenario.cameras, "--cameras")
     folder = Path(out)
     settings = {
@@ -152,7 +154,7 @@ class _Run:
         picture, size = scenario.picture, self.setting.size
         aspect, names = picture.width / picture.height, [view.name for view in views]
         self.eyes = Eyes(views, aspect, size, corridor.poles, scenario.moves)
-        self.noise = scenario.noise if how == "noisy" else None
+        self.noise = worsened(scenario.noise, scenario.weather) if how == "noisy" else None
         self.errors = Errors(self.noise, seed, names, size, self.rate) if self.noise else None
         salt = f"{self.setting.site}/{self.day}"
         self.gates = Gates(views, corridor.places, salt, seed, self.noise)

@@ -202,7 +202,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class NoiseModel:
-    """How a detector errs on what a camera sees; shares 0..1 unless said otherwise."""
+    """How a detector errs on what a camera sees on a dry day; shares 0..1 unless said otherwise.
+
+    What night and rain make of it: ``core.hardship``; how it is done: ``core.errs``.
+    """
 
     miss: float = 0.05  # a box of a large road user is missing in one image
     miss_small: float = 0.35  # likewise at 20 px height; between 20 and 80 px it falls off
