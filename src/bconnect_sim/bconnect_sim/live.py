@@ -41,7 +41,7 @@ def play(
     *,
     rate: float,
     now: Callable[[], float],
-    wait: Callable[[float], None],
+    wait: Callable[[float], object],
 ) -> tuple[int, int]:
     """Draws each moment when its time has come; (drawn, left out).
 
@@ -89,7 +89,7 @@ def serve(stage: Stage, camera: str, seed: int, out: BinaryIO) -> None:
             sink,
             rate=picture.rate,
             now=time.monotonic,
-            wait=lambda seconds: pause.wait(seconds) and None,
+            wait=pause.wait,
         )
     except (BrokenPipeError, av.error.BrokenPipeError):
         pass  # whoever watched has gone

@@ -19,7 +19,7 @@ from .pyav_source import READ, SLICE, PyavSource
 START = 90.0  # s until the first picture: the street is built and its traffic warmed up
 CHECK = 60.0  # s for the answer whether a scenario could run
 # the header says everything: reading on for seconds would only make the first pictures late
-PROBING = {"analyzeduration": "1", "fpsprobesize": "0", "fflags": "nobuffer"}
+PROBING = {"analyzeduration": "1", "fpsprobesize": "0"}
 MODULE = "bconnect_sim.live"
 ABSENT = f"No module named '{MODULE.partition('.')[0]}'"
 
@@ -30,6 +30,7 @@ class SimSource(PyavSource):
     def __init__(self, address: Address, **how: Any) -> None:
         super().__init__(address, **how)
         self._child: _Child | None = None
+        self._words = ""
 
     def _open_container(self) -> tuple[Any, str]:
         self._child = _Child(self._at, self._wait)
@@ -39,12 +40,12 @@ class SimSource(PyavSource):
         super().close()
         child, self._child = self._child, None
         if child is not None:
-            child.end()
+            self._words = child.end()
 
     def _sorry(self, error: Exception, opening: bool) -> SourceError:
-        child = self._child
-        if child is not None and (sentence := child.last_words()):
-            return SourceError(f"{self._at.shown}: {sentence}")
+        words = self._child.words() if self._child is not None else self._words
+        if words:
+            return SourceError(f"{self._at.shown}: {words}")
         return super()._sorry(error, opening)
 
 
@@ -53,7 +54,7 @@ class _Child:
     is a pipe that nobody else holds."""
 
     def __init__(self, address: Address, wait: Callable[[float], bool]) -> None:
-        self._stopped, self._silence = wait, START
+        self._stopped, self._silence, self._over = wait, START, False
         self._process = subprocess.Popen(
             [*command(address), "--tied"],
             stdin=subprocess.PIPE,
@@ -78,10 +79,14 @@ class _Child:
             if waited > self._silence:
                 raise TimeoutError
         self._silence = READ
-        return out.read(size) or b""
+        data = out.read(size) or b""
+        self._over = not data
+        return data
 
-    def last_words(self) -> str:
-        """Why it refused; empty when it did not."""
+    def words(self) -> str:
+        """Why it came to an end by itself; empty when it did not, or as it should."""
+        if not self._over:
+            return ""
         try:
             code = self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
@@ -89,14 +94,16 @@ class _Child:
         self._listener.join(timeout=1.0)
         return explain(code, list(self._said))
 
-    def end(self) -> None:
-        """Kills it: there is nothing it could lose."""
+    def end(self) -> str:
+        """Kills it, for there is nothing it could lose; its words if it had ended before."""
+        words = self.words()
         self._process.kill()
         self._process.wait()
         self._listener.join(timeout=1.0)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
+        return words
 
     def _listen(self) -> None:
         assert self._process.stderr is not None

@@ -24,7 +24,7 @@ from bconnect_sim.core.weather import Lamplight, light
 from bconnect_sim.core.world import CameraView, Corridor, Moment, Move, Picture, Weather
 
 MODELS = Path(__file__).parent.parent / "models" / "vehicles.npz"
-FINE, COARSE = 8.0, 16.0  # m, sides of triangles that lamps shine on: streets, other ground
+FINE, COARSE = 8.0, 30.0  # m, sides of triangles that lamps shine on: streets, other ground
 
 
 class Described(Protocol):

@@ -64,13 +64,16 @@ class _Sight:
         """False for a round thing that hides road nearer than ``reach``, or holds a camera."""
         for eye, to, far in self._rays:
             offset = at - eye[:2]
-            if np.linalg.norm(offset) < radius + 1.0:
+            away = float(np.linalg.norm(offset))
+            if away < radius + 1.0:
                 return False
+            if away > reach + radius:
+                continue
             along = to @ offset / far
-            away = np.abs(to[:, 0] * offset[1] - to[:, 1] * offset[0]) / far
+            beside = np.abs(to[:, 0] * offset[1] - to[:, 1] * offset[0]) / far
             low = eye[2] * (1 - (along + radius) / far)  # height of the ray where it leaves
             behind = (along > 0) & (along < far) & (far < reach)
-            if bool((behind & (away < radius) & (low < height)).any()):
+            if bool((behind & (beside < radius) & (low < height)).any()):
                 return False
         return True
 
@@ -124,7 +127,7 @@ def _houses(made: Decor, edge: Array, side: int, roads: RoadMap, sight: _Sight,
         grid = np.concatenate([corners, (corners + np.roll(corners, -1, axis=0)) / 2])
         middle, reach = corners.mean(axis=0), float(np.hypot(wide, deep)) / 2
         clear = roads.gap(grid).min() > PAVEMENT - 0.2 and not roads.holds(grid).any()
-        apart = all(np.linalg.norm(middle - p) > 0.72 * (reach + r) for p, r in taken)
+        apart = all(math.dist(middle, p) > 0.72 * (reach + r) for p, r in taken)
         if clear and apart and sight.free(middle, reach, tall):
             made.shapes += _house(corners, tall, look, wide, deep)
             made.shadows.append(np.concatenate(

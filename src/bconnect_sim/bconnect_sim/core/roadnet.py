@@ -90,8 +90,12 @@ class RoadMap:
     def holds(self, points: Array) -> npt.NDArray[np.bool_]:
         """Which points lie on lanes, junctions or other asphalt."""
         found = self.gap(points) < 0.05
+        if not len(points):
+            return found
+        low, high = points.min(axis=0), points.max(axis=0)
         for area in self._areas:
-            found |= inside(points, area)
+            if (area.min(axis=0) <= high).all() and (area.max(axis=0) >= low).all():
+                found |= inside(points, area)
         return found
 
     def way(self, point: Array) -> Array:

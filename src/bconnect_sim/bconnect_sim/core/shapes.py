@@ -110,7 +110,7 @@ def _join(shapes: list[Shape]) -> Shape:
 
 def finer(shape: Shape, edge: float) -> Shape:
     """The same shape with no triangle's side longer than about ``edge`` m."""
-    for _ in range(8):
+    for _ in range(24):
         corners = shape.position[shape.triangle]
         sides = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
         longest = sides.argmax(axis=1)
