@@ -25,11 +25,16 @@ class Lane:
 
     def point(self, position: float) -> Point:
         """The place ``position`` m from its beginning."""
+        x, y = self.points(np.array([position]))[0]
+        return float(x), float(y)
+
+    def points(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The places (n, 2) at ``positions`` (n,) m from its beginning."""
         steps = np.hypot(*np.diff(self.shape, axis=0).T)
         along = np.concatenate(((0.0,), np.cumsum(steps)))
-        at = min(max(position, 0.0) / max(self.length, 1e-6), 1.0) * along[-1]
-        x, y = (float(np.interp(at, along, self.shape[:, i])) for i in (0, 1))
-        return x, y
+        share = np.clip(positions, 0.0, None) / max(self.length, 1e-6)
+        at = np.minimum(share, 1.0) * along[-1]
+        return np.column_stack([np.interp(at, along, self.shape[:, i]) for i in (0, 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Network:
         for edge in edges:
             lane = self.lanes[f"{edge}_0"]
             at = np.arange(0.0, lane.length + STEP / 2, STEP)
-            points = np.array([lane.point(float(p)) for p in at])
+            points = lane.points(at)
             mask = inside(points, place.region) if place.region else _beside(points, place.line)
             if mask.any():
                 first, last = np.flatnonzero(mask)[[0, -1]]
