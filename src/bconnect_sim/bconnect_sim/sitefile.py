@@ -254,10 +254,9 @@ def _sections(corridor: Corridor, cameras: Mapping[str, Any]) -> dict[str, Any]:
 def _signal(setting: Setting, head: SignalHead) -> dict[str, Any]:
     views = {view.name: head_in(setting, view, head) for view in setting.views}
     best = max((n for n, box in views.items() if box), key=lambda n: _tall(views[n]), default=None)
-    if not setting.video:
+    # By its stamps, never from its start: a few seconds of skew would make green look red.
+    if not setting.video or best is None:
         return {"adapter": "recorded", "address": "file://signals.jsonl"}
-    if best is None:  # a video begins when somebody plays it, so does the recording
-        return {"adapter": "recorded", "address": "file://signals.jsonl?from_start=true"}
     x0, y0, x1, y1 = views[best]
     return {
         "adapter": "lamp_vision",
