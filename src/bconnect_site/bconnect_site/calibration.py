@@ -87,7 +87,7 @@ class Calibration:
         """Raises ConfigError: a homography that cannot be turned around or contradicts its
         points or its region, a lens model not known here."""
         self.file = file
-        self._lens = _distortion(file.intrinsics)
+        self._lens = distortion_of(file.intrinsics)
         self._out: Array | None = None
         if file.ground is None:
             return
@@ -196,7 +196,8 @@ class Calibration:
             raise ConfigError(*wrong)
 
 
-def _distortion(lens: Lens | None) -> Distortion | None:
+def distortion_of(lens: Lens | None) -> Distortion | None:
+    """What bends the image; None: nothing does. Raises ConfigError."""
     if lens is None or not any(lens.distortion):
         return None
     # CameraInfo counts from the first pixel's middle, fractions from its edge.
