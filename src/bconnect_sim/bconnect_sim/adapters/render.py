@@ -8,6 +8,8 @@ from math import atan, degrees, radians, tan
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from bconnect_sim.adapters.panda_fleet import MIRRORS, SHADOWS, Fleet
 from bconnect_sim.adapters.panda_parts import Image, Parts
 from bconnect_sim.core import look
@@ -24,6 +26,7 @@ from bconnect_sim.core.weather import Lamplight, light
 from bconnect_sim.core.world import CameraView, Corridor, Moment, Move, Picture, Weather
 
 MODELS = Path(__file__).parent.parent / "models" / "vehicles.npz"
+HORIZON = 260.0  # m; beyond it only the skyline is drawn
 FINE, COARSE = 8.0, 30.0  # m, sides of triangles that lamps shine on: streets, other ground
 
 
@@ -57,6 +60,7 @@ class Hung:
     node: Any
     number: int
     upright: float  # vertical field of view, degrees
+    far: list[Any]  # pieces of the street it does not draw
 
 
 class Renderer:
@@ -82,6 +86,7 @@ class Renderer:
             self._parts.textures[name] = self._parts.texture(image)
         scenery = decor(net, corridor, seed)
         self._lamplight = Lamplight(self._light, scenery.lights)
+        self._pieces: list[tuple[Any, Array, Array]] = []
         self._build([*ground(net, corridor, seed), *scenery.shapes])
         self._shadows(scenery.shadows)
         self._glows(scenery.lights)
@@ -91,11 +96,12 @@ class Renderer:
         self._fleet = Fleet(self._parts, MODELS, self._light, self._lamplight)
         size = self._picture.width, self._picture.height
         self._film = Film(*size, self._picture.noise, self._light, seed)
+        self._active: Hung | None = None
         self._hung = {v.name: self._hang(v, i) for i, v in enumerate(corridor.cameras)}
 
     def draw(self, moment: Moment, camera: str | None = None) -> Image:
         """The picture of a moment, (h, w, 3) RGB. Equal moments give equal pictures."""
-        hung = self._hung[camera or self._camera]
+        hung = self._switch(self._hung[camera or self._camera])
         heading, pitch = aim(hung.view, self._moves, moment.time)
         hung.node.setHpr(heading - 90.0, pitch, 0)
         self._skyline.setPos(hung.view.position[0], hung.view.position[1], 0)
@@ -109,6 +115,16 @@ class Renderer:
         rows = haze_rows(self._picture.height, high, pitch, hung.upright, self._light.sight)
         return self._film.develop(self._parts.shoot(hung.node), moment.time, rows, hung.number)
 
+    def _switch(self, hung: Hung) -> Hung:
+        """Makes a camera the one that draws: what is far from it is left out."""
+        if hung is not self._active:
+            for node in self._active.far if self._active else ():
+                node.show()
+            for node in hung.far:
+                node.hide()
+            self._active = hung
+        return hung
+
     def close(self) -> None:
         """Gives the display back."""
         self._fleet.close()
@@ -120,7 +136,12 @@ class Renderer:
         fine = [finer(s, COARSE if s.layer == EARTH else FINE) if s.layer is not None
                 and self._light.lamps else finer(s, 60.0) for s in shapes]  # fmt: skip
         for shape in merge(fine):
-            self._parts.add(self._parts.root, self._lit(shape))
+            self._keep(self._parts.add(self._parts.root, self._lit(shape)), shape)
+
+    def _keep(self, node: Any, shape: Shape) -> None:
+        """Remembers where a piece of the street is."""
+        places = shape.position[:, :2]
+        self._pieces.append((node, places.min(axis=0), places.max(axis=0)))
 
     def _lit(self, shape: Shape) -> Shape:
         """With the light of street lamps in its colours."""
@@ -134,7 +155,7 @@ class Renderer:
             return
         outlines = [look.outline(points, self._light.toward) for points in casters]
         for shape in merge(flat(o, polygon(o), SHADOWS) for o in outlines):
-            self._parts.shade(self._parts.root, shape, self._light.shadow)
+            self._keep(self._parts.shade(self._parts.root, shape, self._light.shadow), shape)
 
     def _glows(self, lamps: Iterable[tuple[float, float, float]]) -> None:
         if not self._light.lamps:
@@ -143,7 +164,8 @@ class Renderer:
             self._parts.sprite(self._parts.root, (x, y, z - 0.1), 1.8, (1.0, 0.86, 0.6), 0.9)
 
     def _head(self, head: Head) -> dict[str, tuple[Any, Any]]:
-        root, lamps = self._parts.root, {}
+        root, lamps = self._parts.root.attachNewNode("head"), {}
+        self._keep(root, head.housing)
         self._parts.add(root, self._lit(head.housing))
         for aspect in LAMPS:
             lit = root.attachNewNode("lit")
@@ -164,7 +186,12 @@ class Renderer:
         node = self._parts.camera(view.field_of_view)
         node.setPos(*view.position)
         half = tan(radians(view.field_of_view / 2)) * self._picture.height / self._picture.width
-        return Hung(view, node, number, 2 * degrees(atan(half)))
+        eye = np.array(view.position[:2])
+        far = [
+            piece for piece, low, high in self._pieces
+            if np.linalg.norm(np.clip(eye, low, high) - eye) > HORIZON
+        ]  # fmt: skip
+        return Hung(view, node, number, 2 * degrees(atan(half)), far)
 
 
 def _read(path: Path) -> Any:

@@ -205,7 +205,7 @@ def skyline(light: Light, seed: int) -> Shape:
     first = np.arange(count)
     a, b, c, d = first, first + 1, first + count + 1, first + count + 2
     triangle = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
-    green = np.array((0.34, 0.42, 0.33)) * light.base * (1.0 if light.base >= 1 else 0.5)
+    green = np.array((0.42, 0.48, 0.42)) * light.base * (1.0 if light.base >= 1 else 0.5)
     position = np.concatenate([low, high])
     colour = np.tile(green, (len(position), 1))
     normal = np.tile((0.0, 0.0, 1.0), (len(position), 1))

@@ -237,4 +237,8 @@ def _yellow_kerb(region: Array, roads: RoadMap) -> Iterator[Shape]:
     kerb = max(long, key=lambda s: float(roads.gap(s.mean(axis=0)[None])[0]))
     inward = region.mean(axis=0) - kerb.mean(axis=0)
     left = np.array([-tangents(kerb)[0][1], tangents(kerb)[0][0]])
-    yield _line(kerb, 0.12 if inward @ left > 0 else -0.12, YELLOW, 0.08)
+    side = 1.0 if inward @ left > 0 else -1.0
+    steps = np.arange(0.15, 3.0, 0.05)
+    road = roads.holds(kerb.mean(axis=0) + side * (steps[:, None] - 0.1) * left)
+    if road.any():  # a region may reach over the kerb
+        yield _line(kerb, side * float(steps[road.argmax()]), YELLOW, 0.08)
