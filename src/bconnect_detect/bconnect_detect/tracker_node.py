@@ -95,8 +95,8 @@ class Tracker(BconnectNode):
             return
         self.health.tick(camera)
         tracks = self._trackers[camera].update(found)
-        if ground := self._grounds.get(camera):
-            tracks = ground.place(tracks)
+        if camera in self._grounds:
+            tracks = self._grounds[camera].place(tracks)
         self.send(self._out[camera], tracks_to_msg(tracks))
 
 
