@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bconnect_sim.core.ambulance import HEARD, Ambulance, Other, aside
+from bconnect_sim.core.at_light import MakeWay
 from bconnect_sim.core.errands import Errands
 from bconnect_sim.core.fleet import DYNAMICS, MODELS
 from bconnect_sim.core.lights import Aspect, aspect
 from bconnect_sim.core.motion import Body
-from bconnect_sim.core.network import Network
+from bconnect_sim.core.network import Network, Stretch
 from bconnect_sim.core.people import Person, Town, active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.traffic import SimError
@@ -46,6 +48,9 @@ class SumoWorld:
         self._aspects: dict[str, Aspect] = {}
         self._busy: dict[str, tuple[_Seat, list[Manoeuvre]]] = {}
         self._kerbs: dict[str, tuple[str, float, float]] = {}  # vehicle: edge, rear, front
+        self._ambulances: dict[str, Ambulance] = {}
+        self._aside: set[str] = set()  # who makes way
+        self._rolled: dict[str, float] = {}  # lane: the red in which its first made way
         self._errands = Errands(scenario, corridor, self._network, self._passes)
         try:
             import libsumo
@@ -74,19 +79,23 @@ class SumoWorld:
                 sumo.simulationStep()
                 speeds = self._move(waiting)
                 self._steer(time, speeds)
+                self._make_way(time, speeds)
                 if number >= 0 and number % self._parts == 0:
-                    yield Moment(
-                        round(time, 4),
-                        tuple(self._bodies[name].state(v) for name, v in speeds.items()),
-                        {name: a.word for name, a in self._aspects.items()},
-                    )
+                    yield self._moment(time, speeds)
         except (sumo.TraCIException, sumo.FatalTraCIError) as error:
             raise SimError(f"SUMO stopped the scenario: {_line(error)}") from None
         finally:
             self._bodies.clear()
             self._busy.clear()
             self._kerbs.clear()
+            self._ambulances.clear()
             sumo.close()
+
+    def _moment(self, time: float, speeds: dict[str, float]) -> Moment:
+        seen = [self._bodies[name].state(speed) for name, speed in speeds.items()]
+        seen += [a.body.state(a.speed, emergency=True) for a in self._ambulances.values()]
+        aspects = {name: shown.word for name, shown in self._aspects.items()}
+        return Moment(round(time, 4), tuple(seen), aspects)
 
     def _start(self) -> None:
         sumo = self._sumo
@@ -94,6 +103,7 @@ class SumoWorld:
             "sumo", "-n", str(self._path), "--step-length", f"{self._step:.6f}",
             "--seed", str(self._seed), "--no-step-log", "--no-warnings", "--collision.action",
             "none", "--time-to-teleport", "-1", "--xml-validation", "never",
+            "--ignore-junction-blocker", "6",
         ]  # fmt: skip
         try:
             sumo.start(command)
@@ -154,6 +164,10 @@ class SumoWorld:
 
     def _enter(self, who: Person) -> None:
         sumo = self._sumo
+        if any(e.act == "ambulance" for e in who.errands):
+            edges = self._corridor.routes[who.route]
+            self._ambulances[who.id] = Ambulance(who, self._network, edges)
+            return
         vehicle = sumo.vehicle
         lane = "0" if who.stands else "best" if who.lane < 0 else str(who.lane)
         vehicle.add(who.id, who.route, who.model, departLane=lane, departSpeed="max")
@@ -211,6 +225,61 @@ class SumoWorld:
                     manoeuvres.remove(manoeuvre)
             if not manoeuvres:
                 del self._busy[name]
+
+    def _make_way(self, time: float, speeds: dict[str, float]) -> None:
+        """Ambulances drive on; the others move aside, the first at a red light over the line."""
+        near: set[str] = set()
+        for name, ambulance in list(self._ambulances.items()):
+            others = []
+            for other, speed in speeds.items():
+                body = self._bodies[other]
+                x, y = body.middle()
+                model = MODELS[body.person.model]
+                ahead, left = ambulance.relative(x, y)
+                if -20.0 < ahead < HEARD and abs(left) < 7.0:
+                    others.append(Other(x, y, model.length / 2, model.width / 2, speed))
+                    if ahead > -8.0 and body.lane[:1] != ":" and not body.halted:
+                        near.add(other)
+                        body.offset = aside(body.lane)
+            ambulance.step(self._step, others, self._gate(time, ambulance))
+            if ambulance.over:
+                del self._ambulances[name]
+        for name in self._aside - near:
+            if name in self._bodies:
+                self._bodies[name].offset = self._bodies[name].person.shift
+        self._aside = near
+
+    def _gate(self, time: float, ambulance: Ambulance) -> float | None:
+        """m to a red light behind which somebody crosses; lets those in front make way."""
+        for head in self._corridor.signals:
+            shown = self._aspects[head.name]
+            for edge in head.approaches:
+                lane = self._network.lanes[f"{edge}_0"]
+                ahead, left = ambulance.relative(*lane.point(lane.length))
+                if not -12.0 < ahead < HEARD or abs(left) > 4.0 or shown.word != "red":
+                    continue
+                if ahead < 45.0 and time - shown.since > 2.5 and shown.until - time > 6.0:
+                    self._roll_over(head.name, edge)
+                if ahead > -3.0 and self.crossing(head.name):
+                    return ahead + 6.0
+        return None
+
+    def _roll_over(self, signal: str, edge: str) -> None:
+        length = self._network.length(edge)
+        first: dict[str, tuple[float, str]] = {}
+        for name in self._sumo.edge.getLastStepVehicleIDs(edge):
+            at = self._sumo.vehicle.getLanePosition(name)
+            lane = self._sumo.vehicle.getLaneID(name)
+            first[lane] = max(first.get(lane, (0.0, "")), (at, name))
+        for lane, (at, name) in first.items():
+            key, since = f"{signal}/{lane}", self._aspects[signal].since
+            fits = length - at < 5.0 and name not in self._busy and name in self._bodies
+            if fits and self._rolled.get(key) != since:
+                self._rolled[key] = since
+                body = self._bodies[name]
+                past = 3.6 + 2.0 * body.person.paint
+                stretch = Stretch(edge, length, length)
+                self._busy[name] = (_Seat(self, body), [MakeWay(signal, stretch, past, 1.0)])
 
     def crossing(self, signal: str) -> bool:
         """Whether somebody crosses the junction behind a signal, or is about to."""

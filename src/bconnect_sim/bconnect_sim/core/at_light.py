@@ -164,3 +164,17 @@ class LateAmber(_AtLine):
             wheel.release()
             return False
         return True
+
+
+class MakeWay(_AtLine):
+    """First at a red light with an ambulance behind: rolls ``amount`` m over the line for it."""
+
+    def _decide(self, wheel: Wheel, to: float) -> bool:
+        return to < 5.0 and wheel.speed < 1.0
+
+    def _go(self, wheel: Wheel, to: float) -> bool:
+        if wheel.aspect(self._signal).word == "green":
+            wheel.release()
+            return False
+        self._roll(wheel, to + self._amount, 4.0)
+        return True

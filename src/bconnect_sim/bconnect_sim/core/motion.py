@@ -91,14 +91,23 @@ class Body:
             self._y + self._side * hx + self._jump[1],
         )
 
+    @property
+    def width(self) -> float:
+        """m"""
+        return self._model.width
+
+    def middle(self) -> tuple[float, float]:
+        """Middle of its footprint [m]."""
+        (hx, hy), (fx, fy), half = self._heading, self._front(), self._model.length / 2
+        return fx - half * hx, fy - half * hy
+
     def state(self, speed: float, emergency: bool = False) -> VehicleState:
         """What can be seen of it. Three decimals: sums stay equal between machines."""
         who, model = self.person, self._model
-        (hx, hy), (fx, fy) = self._heading, self._front()
-        half = model.length / 2
+        (hx, hy), (x, y) = self._heading, self.middle()
         return VehicleState(
             who.id, model.kind, who.model,
-            round(fx - half * hx, 3), round(fy - half * hy, 3),
+            round(x, 3), round(y, 3),
             round(degrees(atan2(hy, hx)), 2) % 360.0, round(speed, 3),
             model.length, model.width, model.height,
             who.paint, who.riders, who.helmets, who.plate, emergency, self.halted,

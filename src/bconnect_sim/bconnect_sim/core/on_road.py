@@ -15,9 +15,7 @@ DRAW_OUT = 30.0  # m after it at which it is back
 class Stand:
     """Halts at the kerb with its front between two positions of an edge."""
 
-    def __init__(
-        self, way: Way, stretch: Stretch, low: float, high: float, seconds: float
-    ) -> None:
+    def __init__(self, way: Way, stretch: Stretch, low: float, high: float, seconds: float) -> None:
         self._way, self._stretch = way, stretch
         self._low, self._high, self._seconds = low, high, seconds
         self._at: float | None = None

@@ -196,7 +196,8 @@ class Town:
         if act in ("park_illegally", "stop_illegally", "park_outside", "park_off_hours"):
             return max(1.35 * dwell + 4.0, dwell * dice.uniform(1.35, 1.9))
         if act == "short_stop":
-            return dwell * dice.uniform(0.62, 0.76)
+            # it has to wait for a gap before it can leave: room for that is kept
+            return dwell * (dice.uniform(0.6, 0.8) if dwell > 40.0 else dice.uniform(0.3, 0.5))
         if act in ("stop_past_line", "stand_on_line_at_green"):
             return length + dice.uniform(1.8, 2.4 if length > 4.5 else 3.0)
         return {"late_amber": dice.uniform(0.12, 0.28), "run_red": dice.uniform(3.0, 9.0)}.get(

@@ -61,7 +61,7 @@ class Program:
     green: float = _number(5.0, 600.0, default=32.0)  # of phases 2 and 6, the main road
     cross: float = _number(5.0, 600.0, default=22.0)  # green of the others
     amber: float = _number(1.0, 10.0, default=3.0)
-    clear: float = _number(0.0, 10.0, default=2.0)  # all red
+    clear: float = _number(0.0, 10.0, default=3.0)  # all red
     offset: float = _number(0.0, 600.0, default=0.0)  # of the cycle at t = 0
 
     @property

@@ -89,18 +89,14 @@ class StopLineWatch:
         self._known.pop(name, None)
         self._waits.pop(name, None)
 
-    def _cross(
-        self, share: float, vehicle: VehicleState, light: Light, scene: Scene
-    ) -> _Crossing:
+    def _cross(self, share: float, vehicle: VehicleState, light: Light, scene: Scene) -> _Crossing:
         time = scene.before + share * (scene.time - scene.before)
         word = light.at(time)
         self._waits.pop(vehicle.id, None)
         into = time - light.since if word == light.word else 0.0
         return _Crossing(time, word, into, light.since, vehicle.front, scene.yields(vehicle))
 
-    def _past(
-        self, vehicle: VehicleState, crossing: _Crossing, light: Light, scene: Scene
-    ) -> None:
+    def _past(self, vehicle: VehicleState, crossing: _Crossing, light: Light, scene: Scene) -> None:
         where = (vehicle.x, vehicle.y)
         entered = self._junction is not None and bool(
             inside(np.array([where]), self._junction)[0]  # type: ignore[arg-type]
