@@ -95,6 +95,10 @@ class Calibration:
         if not np.isfinite(self._in).all() or abs(_det(self._in)) < 1e-12:
             raise ConfigError("ground.homography: maps the image onto a line, not a plane")
         self._region = np.array(file.ground.region, np.float64)
+        ends = np.roll(self._region, -1, axis=0)
+        self._next_y = ends[:, 1]
+        step_x, step_y = (ends - self._region).T
+        self._slope = step_x / np.where(step_y == 0, 1.0, step_y)
         # Before the horizon: the side of the vanishing line on which the region lies.
         self._in *= np.sign(_weight(self._in, self._straight(self._region)).mean()) or 1.0
         self._out = np.asarray(np.linalg.inv(self._in), np.float64)
@@ -171,11 +175,9 @@ class Calibration:
         if self._out is None:
             return np.zeros(len(fractions), np.bool_)
         x, y = fractions[:, 0:1], fractions[:, 1:2]
-        a, b = self._region, np.roll(self._region, -1, axis=0)
-        spans = (a[:, 1] > y) != (b[:, 1] > y)
-        rise = np.where(b[:, 1] == a[:, 1], 1.0, b[:, 1] - a[:, 1])
-        odd = (spans & (x < a[:, 0] + (y - a[:, 1]) / rise * (b[:, 0] - a[:, 0]))).sum(axis=1)
-        return np.asarray(odd % 2 == 1, np.bool_)
+        (a_x, a_y), b_y, slope = self._region.T, self._next_y, self._slope
+        crossed = ((a_y > y) != (b_y > y)) & (x < a_x + (y - a_y) * slope)
+        return np.asarray(np.logical_xor.reduce(crossed, axis=1), np.bool_)
 
     def _straight(self, fractions: Array) -> Array:
         return fractions if self._lens is None else self._lens.straighten(fractions)
@@ -218,10 +220,11 @@ def _weight(matrix: Array, points: Array) -> Array:
 
 def _map(matrix: Array, points: Array) -> Array:
     """NaN on the far side of the vanishing line."""
-    made = np.column_stack((points, np.ones(len(points)))) @ matrix.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weights = np.where(made[:, 2:] > 0, made[:, 2:], np.nan)
-        return np.asarray(made[:, :2] / weights, np.float64)
+    made = points @ matrix[:, :2].T
+    made += matrix[:, 2]
+    weights = made[:, 2:]
+    weights[~(weights > 0)] = np.nan
+    return np.asarray(made[:, :2] / weights, np.float64)
 
 
 def load_calibration(path: str | Path) -> Calibration:

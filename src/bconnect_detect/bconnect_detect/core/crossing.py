@@ -32,6 +32,7 @@ class CrossingSettings:
     past_ground: float = 0.4  # m, likewise where the camera is calibrated
     past_least: float = 0.04  # box sizes: nothing is clearer than that
     strip: float = 0.5  # of the line's length beyond its ends where vehicles are followed
+    far: float = 3.0  # box sizes before the line at which nothing of it can be near the line
     beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 1.0  # s between two looks at most
@@ -56,6 +57,12 @@ class Crossing:
     looks: int = 0  # images of it
     reported: bool = False
     trail: tuple[Pair, ...] = ()
+
+    def came(self, stamp: int, front: Pair) -> None:
+        """It was seen surely before the line."""
+        self.before += 1
+        self.before_stamp, self.before_front = stamp, front
+        self.crossed, self.stands_at = 0, None
 
     def acquit(self) -> None:
         """Whatever it did, it is not this; it must come from before the line again."""
@@ -147,13 +154,17 @@ class SignalLine:
             or geometry.distance(known.foot, user.foot) > s.leap * size
         ):
             known.acquit()
-        extent, margin = line.footprint.extent(user), self._margin(user, line)
         known.trail = (*known.trail[-31:], user.foot)
         known.stamp, known.foot = tracks.stamp, user.foot
+        depth = line.depth(user.foot)
+        if depth < -s.far * size:
+            known.came(tracks.stamp, user.foot)
+            return None
+        if depth > 0 and not known.crossed and known.before < s.min_before:
+            return None  # from the side, or acquitted
+        extent, margin = line.footprint.extent(user), self._margin(user, line)
         if line.depth(extent.front_most) < -margin:
-            known.before += 1
-            known.before_stamp, known.before_front = tracks.stamp, extent.front_most
-            known.crossed, known.stands_at = 0, None
+            known.came(tracks.stamp, extent.front_most)
             return None
         red = self.red(context, tracks.stamp)
         if red is None or (known.red and known.crossed and red.since != known.red.since):
