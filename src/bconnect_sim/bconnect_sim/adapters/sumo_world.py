@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bconnect_sim.adapters.sumo_seat import Seat
 from bconnect_sim.core.ambulance import HEARD, Ambulance, Other, aside
 from bconnect_sim.core.at_light import MakeWay
 from bconnect_sim.core.errands import Errands
@@ -21,9 +22,7 @@ from bconnect_sim.core.world import Corridor, Moment
 
 LETTER = {"red": "r", "amber": "y", "green": "G"}
 LONGEST = 0.1  # s, of SUMO's step
-AS_EVER, NO_LIGHTS, BLIND = 31, 7, 0  # SUMO's speed modes
-CHANGES, KEEPS_LANE, ON_DEMAND = 1621, 0, 512  # and lane change modes
-PARKING = 1
+KEEPS_LANE = 0  # SUMO's lane change mode
 ROOM = 9.0  # m between two who stand at the kerb: to draw in and out
 CROSSING = 35.0  # m before the junction at which somebody is about to cross
 
@@ -46,7 +45,7 @@ class SumoWorld:
         self._step = 1.0 / scenario.picture.rate / self._parts
         self._bodies: dict[str, Body] = {}
         self._aspects: dict[str, Aspect] = {}
-        self._busy: dict[str, tuple[_Seat, list[Manoeuvre]]] = {}
+        self._busy: dict[str, tuple[Seat, list[Manoeuvre]]] = {}
         self._kerbs: dict[str, tuple[str, float, float]] = {}  # vehicle: edge, rear, front
         self._ambulances: dict[str, Ambulance] = {}
         self._aside: set[str] = set()  # who makes way
@@ -89,6 +88,7 @@ class SumoWorld:
             self._busy.clear()
             self._kerbs.clear()
             self._ambulances.clear()
+            self._aspects.clear()
             sumo.close()
 
     def _moment(self, time: float, speeds: dict[str, float]) -> Moment:
@@ -199,7 +199,7 @@ class SumoWorld:
                 person = waiting.pop(name)
                 body = bodies[name] = Body(person, x, y, heading, lane)
                 if manoeuvres := self._errands.of(person):
-                    self._busy[name] = (_Seat(self, body), manoeuvres)
+                    self._busy[name] = (self._seat(body), manoeuvres)
             else:
                 if body.rail:
                     x, y = self._network.lanes[lane].point(sumo.vehicle.getLanePosition(name))
@@ -279,7 +279,14 @@ class SumoWorld:
                 body = self._bodies[name]
                 past = 3.6 + 2.0 * body.person.paint
                 stretch = Stretch(edge, length, length)
-                self._busy[name] = (_Seat(self, body), [MakeWay(signal, stretch, past, 1.0)])
+                self._busy[name] = (self._seat(body), [MakeWay(signal, stretch, past, 1.0)])
+
+    def _seat(self, body: Body) -> Seat:
+        return Seat(self, self._sumo, body, self._step)
+
+    def shown(self, signal: str) -> Aspect:
+        """What a signal shows."""
+        return self._aspects[signal]
 
     def crossing(self, signal: str) -> bool:
         """Whether somebody crosses the junction behind a signal, or is about to."""
@@ -318,84 +325,6 @@ class SumoWorld:
     def free(self, name: str) -> None:
         """Gives a place at the kerb back."""
         self._kerbs.pop(name, None)
-
-
-class _Seat:
-    """A driver's seat in one SUMO vehicle (see ``Wheel``)."""
-
-    def __init__(self, world: SumoWorld, body: Body) -> None:
-        self._world, self._body = world, body
-        self._name = body.person.id
-        self._do: Any = world._sumo.vehicle
-        self._length = MODELS[body.person.model].length
-        self._gap = DYNAMICS[MODELS[body.person.model].kind].gap
-        self.step = world._step
-        self.time, self.speed, self.position = 0.0, 0.0, 0.0
-        self.edge, self.lane = "", 0
-        self.held = False  # speed or lights are not SUMO's to decide
-        self.holder: Manoeuvre | None = None
-
-    def look(self, time: float, speed: float) -> None:
-        """Takes in where the vehicle is."""
-        self.time, self.speed = time, speed
-        self.edge, _, lane = self._body.lane.rpartition("_")
-        self.lane = int(lane)
-        self.position = self._do.getLanePosition(self._name)
-
-    def ahead(self, reach: float) -> tuple[float, float] | None:
-        found = self._do.getLeader(self._name, reach)
-        if not found or not found[0] or found[1] + self._gap > reach:
-            return None
-        return found[1] + self._gap, self._do.getSpeed(found[0])
-
-    def aspect(self, signal: str) -> Aspect:
-        return self._world._aspects[signal]
-
-    def clear(self, signal: str) -> bool:
-        return not self._world.crossing(signal)
-
-    def drive(self, speed: float, blind: bool = False) -> None:
-        self.held = True
-        self._do.setSpeedMode(self._name, BLIND if blind else NO_LIGHTS)
-        self._do.setSpeed(self._name, max(0.0, speed))
-
-    def ignore_lights(self) -> None:
-        self.held = True
-        self._do.setSpeedMode(self._name, NO_LIGHTS)
-        self._do.setSpeed(self._name, -1.0)
-
-    def release(self) -> None:
-        self.held = False
-        self._do.setSpeedMode(self._name, AS_EVER)
-        self._do.setSpeed(self._name, -1.0)
-
-    def strive(self, factor: float) -> None:
-        self._do.setSpeedFactor(self._name, factor)
-
-    def book(self, edge: str, low: float, high: float) -> float | None:
-        return self._world.room(self._name, edge, self._length, low, high)
-
-    def stand(self, edge: str, position: float, seconds: float) -> None:
-        self._do.setStop(self._name, edge, position, 0, seconds, PARKING)
-        self._stop = edge
-
-    def stands(self) -> bool:
-        self._body.rail = self.edge == self._stop
-        self._body.halted = bool(self._do.isStopped(self._name))
-        return self._body.halted
-
-    def leave(self) -> None:
-        self._body.rail = False
-        self._world.free(self._name)
-        self._do.setLaneChangeMode(self._name, CHANGES)
-
-    def steer(self, offset: float | None) -> None:
-        self._body.offset = self._body.person.shift if offset is None else offset
-
-    def change_lane(self, lane: int) -> None:
-        self._do.setVehicleClass(self._name, "custom1")
-        self._do.setLaneChangeMode(self._name, ON_DEMAND)
-        self._do.changeLane(self._name, lane, 2.0)
 
 
 def _read(path: Path, corridor: Corridor) -> Network:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import atan2, degrees, hypot, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,26 +44,18 @@ class Ambulance:
         steps = np.hypot(*np.diff(points, axis=0).T)
         self._points, self._along = points, np.concatenate(((0.0,), np.cumsum(steps)))
         self._at, self.speed = 0.0, CRUISE
-        x, y = self._point(0.0)
-        ahead = self._point(5.0)
-        heading = float(np.degrees(np.arctan2(ahead[1] - y, ahead[0] - x)))
-        self.body = Body(person, x, y, heading, "")
+        self._sit()
+        (x, y), (ux, uy) = self._seat
+        self.body = Body(person, x, y, degrees(atan2(uy, ux)), "")
 
     @property
     def over(self) -> bool:
         """Whether it has left the street."""
         return self._at >= float(self._along[-1]) - 1.0
 
-    def front(self) -> tuple[float, float]:
-        """Where its front is led along [m]."""
-        return self._point(self._at)
-
     def relative(self, x: float, y: float) -> tuple[float, float]:
         """A place seen from its front: m ahead, m to its left."""
-        (fx, fy), (ax, ay) = self._point(self._at), self._point(self._at + 2.0)
-        ux, uy = ax - fx, ay - fy
-        far = max(hypot(ux, uy), 1e-6)
-        ux, uy = ux / far, uy / far
+        (fx, fy), (ux, uy) = self._seat
         dx, dy = x - fx, y - fy
         return dx * ux + dy * uy, dy * ux - dx * uy
 
@@ -85,8 +77,15 @@ class Ambulance:
         change = min(max(wish - self.speed, -BRAKE * dt), ACCEL * dt)
         self.speed = max(0.0, self.speed + change)
         self._at += self.speed * dt
-        x, y = self._point(self._at)
+        self._sit()
+        (x, y), _ = self._seat
         self.body.lead(x, y, "", self.speed, dt)
+
+    def _sit(self) -> None:
+        """Its front on its way, and where that leads."""
+        (fx, fy), (ax, ay) = self._point(self._at), self._point(self._at + 2.0)
+        far = max(hypot(ax - fx, ay - fy), 1e-6)
+        self._seat = (fx, fy), ((ax - fx) / far, (ay - fy) / far)
 
     def _point(self, at: float) -> tuple[float, float]:
         x, y = (float(np.interp(at, self._along, self._points[:, i])) for i in (0, 1))

@@ -50,29 +50,37 @@ class Body:
 
     def lead(self, x: float, y: float, lane: str, speed: float, dt: float) -> None:
         """Moves on to SUMO's next point of its front [m]."""
-        old = self._front()
+        hx, hy = self._heading
+        side, jump = self._side, self._jump
+        axle = AXLE * self._model.length
+        rear_x = self._x - side * hy + jump[0] - axle * hx
+        rear_y = self._y + side * hx + jump[1] - axle * hy
         if lane != self.lane:
             self._change(x, y, speed * dt)
             self.lane = lane
         self._x, self._y = x, y
-        most = min(SIDEWAYS, 0.45 * speed)
-        wish = min(max(1.3 * (self.offset - self._side), -most), most)
-        step = SWERVE * dt
-        self._drift += min(max(wish - self._drift, -step), step)
-        if speed < 0.05:
-            self._drift = 0.0
-        self._side += self._drift * dt
+        if side != self.offset or self._drift:
+            self._sidle(speed, dt)
         if self._share < 1.0:
             self._share = min(1.0, self._share + dt * min(1.0 / CHANGE, speed / CHANGE_WAY))
             rest = 1.0 - ease(self._share)
             self._jump = (self._start[0] * rest, self._start[1] * rest)
-        axle = AXLE * self._model.length
-        hx, hy = self._heading
-        front = self._front()
-        dx, dy = front[0] - old[0] + axle * hx, front[1] - old[1] + axle * hy
+        dx = x - self._side * hy + self._jump[0] - rear_x
+        dy = y + self._side * hx + self._jump[1] - rear_y
         far = hypot(dx, dy)
         if far > 1e-6:
             self._heading = (dx / far, dy / far)
+
+    def _sidle(self, speed: float, dt: float) -> None:
+        """Moves sideways in the lane towards the offset it strives for."""
+        most, step = min(SIDEWAYS, 0.45 * speed), SWERVE * dt
+        wish = min(max(1.3 * (self.offset - self._side), -most), most)
+        self._drift += min(max(wish - self._drift, -step), step)
+        if speed < 0.05:
+            self._drift = 0.0
+        self._side += self._drift * dt
+        if abs(self.offset - self._side) < 1e-3 and abs(self._drift) < 1e-2:
+            self._side, self._drift = self.offset, 0.0
 
     def _change(self, x: float, y: float, step: float) -> None:
         """SUMO changes lane at once; the body takes its time."""
@@ -84,13 +92,6 @@ class Body:
         self._start = (self._jump[0] - across * hy, self._jump[1] + across * hx)
         self._jump, self._share = self._start, 0.0
 
-    def _front(self) -> tuple[float, float]:
-        hx, hy = self._heading
-        return (
-            self._x - self._side * hy + self._jump[0],
-            self._y + self._side * hx + self._jump[1],
-        )
-
     @property
     def width(self) -> float:
         """m"""
@@ -98,13 +99,17 @@ class Body:
 
     def middle(self) -> tuple[float, float]:
         """Middle of its footprint [m]."""
-        (hx, hy), (fx, fy), half = self._heading, self._front(), self._model.length / 2
-        return fx - half * hx, fy - half * hy
+        (hx, hy), half = self._heading, self._model.length / 2
+        x = self._x - self._side * hy + self._jump[0]
+        return x - half * hx, self._y + self._side * hx + self._jump[1] - half * hy
 
     def state(self, speed: float, emergency: bool = False) -> VehicleState:
         """What can be seen of it. Three decimals: sums stay equal between machines."""
         who, model = self.person, self._model
-        (hx, hy), (x, y) = self._heading, self.middle()
+        hx, hy = self._heading
+        half, jump = model.length / 2, self._jump
+        x = self._x - self._side * hy + jump[0] - half * hx
+        y = self._y + self._side * hx + jump[1] - half * hy
         return VehicleState(
             who.id, model.kind, who.model,
             round(x, 3), round(y, 3),

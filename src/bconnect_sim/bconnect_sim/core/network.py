@@ -25,6 +25,10 @@ class Lane:
 
     def point(self, position: float) -> Point:
         """The place ``position`` m from its beginning."""
+        if len(self.shape) == 2:
+            (ax, ay), (bx, by) = self.shape.tolist()
+            share = min(max(position, 0.0) / max(self.length, 1e-6), 1.0)
+            return ax + share * (bx - ax), ay + share * (by - ay)
         x, y = self.points(np.array([position]))[0]
         return float(x), float(y)
 
@@ -86,10 +90,7 @@ class Network:
         return None
 
     def passes(
-        self,
-        places: Sequence[Place],
-        routes: Mapping[str, Sequence[str]],
-        approaches: Mapping[str, Sequence[str]],
+        self, places: Sequence[Place], routes: Edges, approaches: Edges
     ) -> dict[str, dict[str, Stretch]]:
         """For each route the places on it. ``approaches``: signal to the edges that obey it;
         a stop line lies at their end."""
@@ -105,9 +106,7 @@ class Network:
                         found[route].setdefault(place.name, stretch)
         return found
 
-    def _one(
-        self, place: Place, edge: str, approaches: Mapping[str, Sequence[str]]
-    ) -> Stretch | None:
+    def _one(self, place: Place, edge: str, approaches: Edges) -> Stretch | None:
         if place.kind == "stop_line":
             end = self.length(edge)
             return Stretch(edge, end, end) if edge in approaches.get(place.signal, ()) else None
@@ -123,6 +122,17 @@ def inside(points: NDArray[np.float64], region: Sequence[Point]) -> NDArray[np.b
     rise = np.where(b[:, 1] == a[:, 1], 1.0, b[:, 1] - a[:, 1])
     odd = (spans & (x < a[:, 0] + (y - a[:, 1]) / rise * (b[:, 0] - a[:, 0]))).sum(axis=1)
     return np.asarray(odd % 2 == 1, np.bool_)
+
+
+def contains(region: Sequence[Point], x: float, y: float) -> bool:
+    """Whether a point lies in a polygon."""
+    odd = False
+    ax, ay = region[-1]
+    for bx, by in region:
+        if (ay > y) != (by > y) and x < ax + (y - ay) / (by - ay) * (bx - ax):
+            odd = not odd
+        ax, ay = bx, by
+    return odd
 
 
 def _beside(points: NDArray[np.float64], line: Sequence[Point]) -> NDArray[np.bool_]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot
 
-import numpy as np
-
-from bconnect_sim.core.network import inside
+from bconnect_sim.core.network import contains
 from bconnect_sim.core.watch import STANDING, Light, Note, Scene, Tell
 from bconnect_sim.core.world import Place, Point, VehicleState
 
@@ -66,7 +64,7 @@ class StopLineWatch:
 
     def __init__(self, place: Place, junction: Place | None, tell: Tell) -> None:
         self.place, self._tell, self._line = place, tell, Line(place)
-        self._junction = np.array(junction.region) if junction else None
+        self._junction = junction.region if junction else ()
         self._known: dict[str, _Crossing] = {}
         self._waits: dict[str, float] = {}
 
@@ -97,10 +95,7 @@ class StopLineWatch:
         return _Crossing(time, word, into, light.since, vehicle.front, scene.yields(vehicle))
 
     def _past(self, vehicle: VehicleState, crossing: _Crossing, light: Light, scene: Scene) -> None:
-        where = (vehicle.x, vehicle.y)
-        entered = self._junction is not None and bool(
-            inside(np.array([where]), self._junction)[0]  # type: ignore[arg-type]
-        )
+        entered = bool(self._junction) and contains(self._junction, vehicle.x, vehicle.y)
         same_red = light.word == "red" and light.since == crossing.red_since
         begun = crossing.word == "amber" and light.word == "red"
         if begun and light.since - crossing.time <= LAST_AMBER and not crossing.told:

@@ -7,13 +7,13 @@ violation means stands with its watcher in ``watch_lines`` and ``watch_regions``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_sim.core.errands import tolerance
-from bconnect_sim.core.network import inside
+from bconnect_sim.core.network import contains
 from bconnect_sim.core.people import active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.watch import Light, Note, Scene, Watch, truth_of
@@ -31,7 +31,7 @@ FAST = 8.0  # m/s below which nobody races
 TURNING = 1.0  # degrees per image below which a vehicle drives straight
 STRAIGHT = 2.0  # s of which end a turn
 U_TURN = 150.0  # degrees
-REGIONS = {
+REGIONS: dict[str, Callable[..., Watch]] = {
     "no_stopping": StandWatch, "no_parking": StandWatch, "direction": DirectionWatch,
     "speed": SpeedWatch, "road": RoadWatch, "no_u_turn": TurnWatch,
 }  # fmt: skip
@@ -88,20 +88,20 @@ class TruthRecorder:
         )  # fmt: skip
         for number, rows in enumerate(self._rows(at)):
             watch, old = self._watches[number], self._near[number]
-            if not len(rows) and not old:
+            if not rows and not old:
                 continue
-            region = watch.place.region
-            within = inside(at[rows], region) if region else np.zeros(len(rows), np.bool_)
-            now = set()
-            for row, is_in in zip(rows.tolist(), within.tolist(), strict=True):
-                now.add(vehicles[row].id)
-                watch.see(vehicles[row], is_in, scene)
+            region, now = watch.place.region, set()
+            for row in rows:
+                who = vehicles[row]
+                now.add(who.id)
+                watch.see(who, bool(region) and contains(region, who.x, who.y), scene)
             for name in sorted(old - now):
                 watch.gone(name, time)
             self._near[number] = now
         self._turn_backs(vehicles, time)
         self._last, self._time = {v.id: v for v in vehicles}, time
-        for known in (*self._entries.values(), self._turns):
+        memories: list[dict[str, Any]] = [*self._entries.values(), self._turns]
+        for known in memories:
             for name in [n for n in known if n not in self._last]:
                 del known[name]
 
@@ -129,8 +129,8 @@ class TruthRecorder:
                 found.append(MarkingWatch(place, self._tell))
             elif place.kind == "gate":
                 found.append(GateWatch(place, self._pass))
-            elif place.kind in REGIONS:
-                found.append(REGIONS[place.kind](place, self._tell, self._hours_of(place)))
+            elif (made := REGIONS.get(place.kind)) is not None:
+                found.append(made(place, self._tell, self._hours_of(place)))
         return found
 
     def _hours_of(self, place: Place) -> Callable[[float], bool]:
@@ -144,12 +144,15 @@ class TruthRecorder:
 
         return holds if place.active else lambda _: True
 
-    def _rows(self, at: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    def _rows(self, at: NDArray[np.float64]) -> list[list[int]]:
         """For each watch the rows of the vehicles near its place."""
         x, y, boxes = at[:, 0], at[:, 1], self._boxes
         near = (x >= boxes[:, 0:1]) & (x <= boxes[:, 1:2])
         near &= (y >= boxes[:, 2:3]) & (y <= boxes[:, 3:4])
-        return [np.flatnonzero(row) for row in near]
+        found: list[list[int]] = [[] for _ in boxes]
+        for number, row in zip(*(part.tolist() for part in near.nonzero()), strict=True):
+            found[number].append(row)
+        return found
 
     def _look_at_lights(self, moment: Moment) -> None:
         for name, word in moment.aspects.items():
@@ -220,12 +223,12 @@ class TruthRecorder:
                 continue
             del self._turns[vehicle.id]
             forbidden = any(
-                p.kind == "no_u_turn" and inside(np.array([(vehicle.x, vehicle.y)]), _grown(p))[0]
+                p.kind == "no_u_turn" and contains(_grown(p), vehicle.x, vehicle.y)
                 for p in self._corridor.places
             )
             if abs(turned) > U_TURN and not forbidden:
-                note = Note("illegal_u_turn", vehicle, since, straight,
-                            ((vehicle.x, vehicle.y),), "turned back where it is allowed")  # fmt: skip
+                points, why = ((vehicle.x, vehicle.y),), "turned back where it is allowed"
+                note = Note("illegal_u_turn", vehicle, since, straight, points, why)
                 self._outcome.lawful.append(truth_of(note, "", ()))
 
 
