@@ -67,6 +67,14 @@ def test_time_place_and_camera_must_fit() -> None:
     assert counts([found(at=10, x=30.0, y=0.0, way=way)], truth) == {"speeding": (1, 0, 0, 0)}
 
 
+def test_who_drives_on_may_be_seen_further_on() -> None:
+    """A rider without a helmet is told again where the queue stands, but a parked car stays."""
+    for kind, expected in (("no_helmet", (1, 0, 0, 0)), ("illegal_parking", (0, 1, 1, 0))):
+        truth = [event(kind, at=10, end=T0 + 50 * SECOND, x=0.0, y=0.0)]
+        assert counts([found(kind, at=12, x=40.0, y=0.0)], truth) == {kind: expected}
+        assert counts([found(kind, at=10, x=40.0, y=0.0)], truth) == {kind: (0, 1, 1, 0)}
+
+
 def test_as_many_pairs_as_can_be() -> None:
     """Greedy would give the finding in the middle to the wrong event."""
     truth = [event(at=10, x=0.0, y=0.0), event(at=10, x=14.0, y=0.0)]

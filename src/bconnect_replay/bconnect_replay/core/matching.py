@@ -12,6 +12,9 @@ from bconnect_replay.core.line import Event, Found
 SECOND = 1_000_000_000
 SLACK = 3 * SECOND  # ns by which a finding may lie beside its event
 NEAR = 15.0  # m, a finding's place from its event's
+STANDS = frozenset({"illegal_parking", "illegal_stopping"})
+DRIVES = 15.0  # m/s that other kinds may have driven on since their event began
+FARTHEST = 80.0  # m, as far as a camera sees
 _FAR = 1e6  # cost of a pair that is none
 _AGO = 30.0  # s between two beginnings that weigh as much as NEAR
 
@@ -107,8 +110,8 @@ def fit(incident: Incident, event: Event, any_camera: bool = False) -> float:
     """How badly an incident fits an event, 0 best; inf: it cannot be it.
 
     It can be it when one of its sights is of the kind, overlaps in time but for SLACK, was
-    taken by a camera that had the event in its picture, and lies within NEAR of it where
-    both places are known.
+    taken by a camera that had the event in its picture, and lies within reach of it where
+    both places are known: NEAR, and as far as it may have driven since the event began.
     """
     return min(_fit(sight, event, any_camera) for sight in incident.sights)
 
@@ -119,7 +122,7 @@ def _fit(sight: Found, event: Event, any_camera: bool) -> float:
     if sight.started > event.end + SLACK or sight.stamp < event.start - SLACK:
         return inf
     away = distance(sight, event)
-    if isfinite(away) and away > NEAR:
+    if isfinite(away) and away > reach(sight, event):
         return inf
     apart = abs(sight.started - event.start) / SECOND
     other_place = bool(event.place and sight.zone and event.place != sight.zone)
@@ -130,6 +133,14 @@ def _fit(sight: Found, event: Event, any_camera: bool) -> float:
         + 0.5 * other_place
         + 0.25 * other_user
     )
+
+
+def reach(sight: Found, event: Event) -> float:
+    """m a sight may lie from where its event began."""
+    if event.kind in STANDS:
+        return NEAR
+    driven = DRIVES * max(0, min(sight.started, event.end) - event.start) / SECOND
+    return min(FARTHEST, NEAR + driven)
 
 
 def distance(sight: Found, event: Event) -> float:
