@@ -23,6 +23,7 @@ class Street(Protocol):
         self, name: str, edge: str, length: float, low: float, high: float
     ) -> float | None: ...
     def free(self, name: str) -> None: ...
+    def let_in(self, name: str) -> None: ...
 
 
 class Seat:
@@ -88,6 +89,9 @@ class Seat:
         self._body.rail = self.edge == self._stop
         self._body.halted = bool(self._do.isStopped(self._name))
         return self._body.halted
+
+    def ask_in(self) -> None:
+        self._world.let_in(self._name)
 
     def leave(self) -> None:
         self._body.rail = False

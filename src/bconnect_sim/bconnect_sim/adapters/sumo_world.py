@@ -322,6 +322,22 @@ class SumoWorld:
         self._kerbs[name] = (edge, front - length, front)
         return front
 
+    def let_in(self, name: str) -> None:
+        """The nearest behind in the kerb lane who can slow down smoothly does so."""
+        edge, _, front = self._kerbs[name]
+        route = self._corridor.routes[self._bodies[name].person.route]
+        before = route[max(0, route.index(edge) - 1)]
+        best: tuple[float, str, float] | None = None
+        for lane, back in ((edge, 0.0), (before, self._network.length(before))):
+            for other in self._sumo.lane.getLastStepVehicleIDs(f"{lane}_0"):
+                gap = front - self._sumo.vehicle.getLanePosition(other) + back
+                speed = self._sumo.vehicle.getSpeed(other)
+                fits = gap > 8.0 + speed * speed / 4.0 and other not in self._busy
+                if fits and (best is None or gap < best[0]):
+                    best = gap, other, speed
+        if best is not None and best[0] < 70.0:
+            self._sumo.vehicle.slowDown(best[1], max(1.5, best[2] - 1.0), 1.0)
+
     def free(self, name: str) -> None:
         """Gives a place at the kerb back."""
         self._kerbs.pop(name, None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bconnect_sim.core.at_light import LateAmber, RunRed, StandAtGreen, StopPastLine
 from bconnect_sim.core.fleet import MODELS
 from bconnect_sim.core.network import Network, Stretch
-from bconnect_sim.core.on_road import CrossMarking, Hurry, Stand
+from bconnect_sim.core.on_road import CrossMarking, Hurry, Measured, Stand
 from bconnect_sim.core.people import STANDS, Errand, Person, active
 from bconnect_sim.core.script import Scenario
 from bconnect_sim.core.wheel import Manoeuvre, Way
@@ -42,6 +42,7 @@ class Errands:
     ) -> None:
         self._scenario, self._network, self._passes = scenario, network, passes
         self._places = {p.name: p for p in corridor.places}
+        self._sections = corridor.sections
         self._ways = {n: Way.of(network, edges) for n, edges in corridor.routes.items()}
         self._lights = {s.name: s.light for s in corridor.signals}
 
@@ -52,7 +53,7 @@ class Errands:
 
     def _one(self, person: Person, errand: Errand) -> Manoeuvre | None:
         way, stretches = self._ways[person.route], self._passes[person.route]
-        if errand.act == "speed":
+        if errand.act in ("speed", "race"):
             return self._hurry(person, way)
         if errand.place not in stretches:
             return None
@@ -75,7 +76,18 @@ class Errands:
             holds = active(place, self._scenario, person.time + 60.0)
             if place.kind == "speed" and place.limit is not None and holds:
                 places.append((stretch, CLEARLY * (place.limit + tolerance(place))))
-        return Hurry(way, places, person.factor, MEEK)
+        return Hurry(way, places, self._measured(person), person.factor, MEEK)
+
+    def _measured(self, person: Person) -> list[Measured]:
+        """The sections on a person's route."""
+        passed, found = self._passes[person.route], []
+        for section in self._sections:
+            if section.entry in passed and section.exit in passed:
+                limit = Place("", "speed", limit=section.limit, tolerance=section.tolerance)
+                fast = CLEARLY * (section.limit + tolerance(limit))
+                ends = passed[section.entry], passed[section.exit]
+                found.append(Measured(*ends, section.length, section.limit, fast))
+        return found
 
     def _stand(self, person: Person, errand: Errand, way: Way, stretch: Stretch) -> Stand:
         length = MODELS[person.model].length

@@ -73,8 +73,8 @@ class Body:
 
     def _sidle(self, speed: float, dt: float) -> None:
         """Moves sideways in the lane towards the offset it strives for."""
-        most, step = min(SIDEWAYS, 0.45 * speed), SWERVE * dt
-        wish = min(max(1.3 * (self.offset - self._side), -most), most)
+        most, step = min(SIDEWAYS, 0.5 * speed), SWERVE * dt
+        wish = min(max(1.8 * (self.offset - self._side), -most), most)
         self._drift += min(max(wish - self._drift, -step), step)
         if speed < 0.05:
             self._drift = 0.0

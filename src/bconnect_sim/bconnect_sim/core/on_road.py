@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bconnect_sim.core.network import Stretch
 from bconnect_sim.core.wheel import Way, Wheel
 
 KERB = 2.6  # m left of the kerb lane's middle: on the shoulder
-DRAW_IN = 26.0  # m before its stop at which a driver begins to draw in
+DRAW_IN = 36.0  # m before its stop at which a driver begins to draw in
 DRAW_OUT = 30.0  # m after it at which it is back
 
 
@@ -19,7 +20,7 @@ class Stand:
         self._way, self._stretch = way, stretch
         self._low, self._high, self._seconds = low, high, seconds
         self._at: float | None = None
-        self._stood = False
+        self._since: float | None = None
 
     def step(self, wheel: Wheel) -> bool:
         """See ``Manoeuvre.step``."""
@@ -29,8 +30,10 @@ class Stand:
         if to is None:
             return True
         if wheel.stands():
-            self._stood = True
-        elif to < -DRAW_OUT or (to < 0.0 and not self._stood):
+            self._since = wheel.time if self._since is None else self._since
+            if wheel.time - self._since >= self._seconds:
+                wheel.ask_in()
+        elif to < -DRAW_OUT or (to < 0.0 and self._since is None):
             wheel.leave()
             return False
         wheel.steer(KERB if -1.0 <= to <= DRAW_IN and (to > 0.5 or wheel.stands()) else None)
@@ -48,21 +51,45 @@ class Stand:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A section on a way: m along it to its gates, its length and what a mean speed there is.
+
+    lawful, fast: m/s up to which it is lawful, from which it is fast without doubt.
+    """
+
+    entry: Stretch
+    exit: Stretch
+    length: float
+    lawful: float
+    fast: float
+
+
 class Hurry:
-    """Drives too fast, but where its way is not free goes with the others past a speed place."""
+    """Drives too fast, but where its way is not free goes with the others past a speed place,
+    and leaves no section with a mean speed that could be read either way."""
 
     LOOK = (12.0, 60.0)  # m before a place at which it looks whether its way is free
+    LATE = 100.0  # m before a section's end at which it minds its mean speed
 
     def __init__(
-        self, way: Way, places: Sequence[tuple[Stretch, float]], factor: float, meek: float
+        self,
+        way: Way,
+        places: Sequence[tuple[Stretch, float]],
+        sections: Sequence[Measured],
+        factor: float,
+        meek: float,
     ) -> None:
         """``places``: stretches and the speeds [m/s] above which passing them is clearly fast."""
-        self._way, self._places = way, list(places)
+        self._way, self._places, self._sections = way, list(places), list(sections)
         self._factor, self._meek = factor, meek
         self._yields: Stretch | None = None
+        self._entered: dict[Measured, float] = {}
 
     def step(self, wheel: Wheel) -> bool:
         """See ``Manoeuvre.step``."""
+        for section in self._sections:
+            self._mind(wheel, section)
         if self._yields is not None:
             past = self._way.until(wheel, self._yields, self._yields.end)
             if past is None or past > -4.0:
@@ -77,6 +104,21 @@ class Hurry:
                 self._yields = stretch
                 wheel.strive(self._meek)
         return True
+
+    def _mind(self, wheel: Wheel, section: Measured) -> None:
+        """Brakes before a section's end if its mean speed would be neither lawful nor fast."""
+        begun = self._way.until(wheel, section.entry, section.entry.end)
+        left = self._way.until(wheel, section.exit, section.exit.end)
+        if begun is None or left is None or begun > 0.0 or left < 0.0:
+            return
+        since = self._entered.setdefault(section, wheel.time)
+        if left > self.LATE or wheel.speed < 3.0:
+            return
+        mean = section.length / (wheel.time - since + left / wheel.speed)
+        if section.lawful < mean < section.fast:
+            need = left / max(section.length / (0.97 * section.lawful) - wheel.time + since, 1.0)
+            self._yields = section.exit
+            wheel.strive(min(self._meek, max(0.35, need / section.lawful)))
 
     def _free(self, wheel: Wheel, to: float, length: float, fast: float) -> bool:
         if to < 30.0 and wheel.speed < fast:

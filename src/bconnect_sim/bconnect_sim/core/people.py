@@ -185,7 +185,7 @@ class Town:
         if act == "speed":
             factor = dice.uniform(1.30, 1.60)
         elif act == "race":
-            factor = dice.uniform(1.50, 1.64)
+            factor = dice.uniform(1.58, 1.72)
         elif act == "at_limit":
             factor = 1.0
         return replace(person, errands=(*person.errands, errand), factor=round(factor, 4))

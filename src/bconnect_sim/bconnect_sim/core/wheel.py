@@ -60,6 +60,10 @@ class Wheel(Protocol):
         """Whether it halts there by its will."""
         ...
 
+    def ask_in(self) -> None:
+        """Wants to leave the kerb: somebody behind slows down to let it in."""
+        ...
+
     def leave(self) -> None:
         """Gives the room at the kerb back."""
         ...
