@@ -112,13 +112,14 @@ def test_its_middle_says_whether_it_is_in_the_zone(kind: RoadUserKind):
 
 def test_time_while_an_ambulance_passes_is_not_held_against_anybody():
     flow = passing(60)
-    lane = Lane().add(33, 8, 25)
+    lane, quiet = Lane().add(33, 8, 22), Lane().add(33, 8, 22)
 
     def scene(t: float):
         ambulance = [vehicle(5.0, 16 + 8 * (t - 12), track_id=99, emergency=0.9)]
         return lane(t) + flow(t) + (ambulance if 12 < t < 16 else [])
 
     assert drive(made(), 60, scene) == []
+    assert len(drive(made(), 60, lambda t: quiet(t) + flow(t))) == 1
 
 
 def test_a_queue_in_pixels():

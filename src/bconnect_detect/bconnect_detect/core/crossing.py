@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
-from bconnect_detect.core.emergency import Emergency
 from bconnect_detect.core.footprint import Extent, Footprint, GroundView
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place
@@ -92,14 +91,13 @@ class SignalLine:
         self.signal = zone.signal
         self._line = zone.line
         self._drawn: Line | None = None
-        self._emergency = Emergency()
         self._tracks: Memory[Crossing] = Memory(Crossing, int(settings.forget * SECOND))
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """See ``Rule.check``."""
         self._tracks.expire(tracks.stamp)
-        yielding = self._emergency.look(tracks)
-        if yielding or not self.place.zone.is_active(self.place.local(tracks.stamp)):
+        context.emergencies.look(tracks, self.place.calibration)
+        if not self.place.zone.is_active(self.place.local(tracks.stamp)):
             self._tracks.clear()
             return []
         line = self._line_in(tracks)
@@ -112,7 +110,8 @@ class SignalLine:
             known = self._tracks.touch(user.track_id, tracks.stamp)
             if found := self._follow(known, user, tracks, line, context):
                 known.reported = True
-                findings.append(found)
+                if not self._yields(known, user, tracks, line, context):
+                    findings.append(found)
         return findings
 
     def reset(self, forget_places: bool = True) -> None:
@@ -138,6 +137,14 @@ class SignalLine:
     ) -> Finding | None:
         """What became of one that crossed in red, which it still is."""
         raise NotImplementedError
+
+    def _yields(
+        self, known: Crossing, user: RoadUser, tracks: Tracks, line: "Line", context: Context
+    ) -> bool:
+        """Whether it may have crossed to make way."""
+        place = line.footprint.view.places(np.array((user.foot,)))[0]
+        since = min(known.before_stamp, known.crossed)
+        return context.emergencies.near(tracks.camera, place, since, tracks.stamp)
 
     def _line_in(self, tracks: Tracks) -> "Line":
         size = tracks.width, tracks.height

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.crossing import no_foot
-from bconnect_detect.core.emergency import Emergency
 from bconnect_detect.core.queueing import Queue, QueueSettings
 from bconnect_detect.core.rule import Context, Place, trail_of
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
@@ -27,6 +26,7 @@ class DwellSettings:
     min_looks: int = 5  # images of the vehicle at this place
     min_seen: float = 0.5  # share of the time since it stopped that was really observed
     discharge: float = 10.0  # s of green a queue is given to drive off
+    yielding: float = 3.0  # s after an ambulance was near
     behind: float = 20.0  # s more for one who may be shut in behind one found standing
     standing: StandingSettings = field(default_factory=StandingSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
@@ -50,7 +50,6 @@ class Dwell:
         self._region = place.zone.region
         self._standing = Standing(self.settings.standing)
         self._queue = Queue(self._region, place.calibration, self.settings.queue)
-        self._emergency = Emergency()
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """See ``Rule.check``."""
@@ -60,10 +59,10 @@ class Dwell:
         self._queue.look(tracks)
         inside, outside = self._sort(tracks)
         self._standing.outside(outside, tracks.stamp)
-        yielding = self._emergency.look(tracks)
-        free = self._may_drive(tracks.stamp, context) and not yielding
+        context.emergencies.look(tracks, self.place.calibration)
+        free = self._may_drive(tracks.stamp, context)
         spots = self._standing.update(
-            inside, tracks.stamp, lambda user: free and not self._waits(user, tracks.stamp)
+            inside, tracks.stamp, lambda user: free and not self._waits(user, tracks, context)
         )
         findings = []
         for spot in spots:
@@ -108,9 +107,12 @@ class Dwell:
                 share[row] = geometry.inside(middles, polygon).mean()
         return share
 
-    def _waits(self, user: RoadUser, stamp: int) -> bool:
-        """Whether it waits in a queue. Behind one who was found standing it does not, but it
-        may be shut in for a while."""
+    def _waits(self, user: RoadUser, tracks: Tracks, context: Context) -> bool:
+        """Whether it waits in a queue, or for an ambulance. Behind one who was found standing it
+        does not, but it may be shut in for a while."""
+        stamp, place = tracks.stamp, self._queue.view.places(np.array((user.foot,)))[0]
+        if context.emergencies.near(tracks.camera, place, stamp, stamp, self.settings.yielding):
+            return True
         leader = self._queue.leader(user, stamp)
         if leader is None:
             return self._queue.starting(user, stamp)

@@ -54,11 +54,11 @@ class GroundView:
         """m, of a place the calibration gives; NaN: not calibrated."""
         return self._calibration.stddev if self._calibration else float("nan")
 
-    def places(self, points: Vector) -> Vector:
-        """Pixels (n, 2) as m, NaN where nothing is known."""
+    def places(self, points: Vector, anywhere: bool = False) -> Vector:
+        """Pixels (n, 2) as m, NaN where nothing is known; anywhere: also where that is unsure."""
         if self._calibration is None:
             return np.full((len(points), 2), np.nan)
-        return self._calibration.to_ground(points / self._scale)
+        return self._calibration.to_ground(points / self._scale, anywhere=anywhere)
 
     def pixels(self, ground: Vector) -> Vector:
         """Places (n, 2), m, as pixels."""
@@ -89,14 +89,9 @@ class GroundView:
         for _ in range(_ROUNDS):
             image = self.pixels((middles[:, None] + corners).reshape(-1, 2)).reshape(2, 4, 2)
             x = (image[:, :, 0].min(axis=1) + image[:, :, 0].max(axis=1)) / 2
-            feet = self._ground(np.column_stack((x, image[:, :, 1].max(axis=1))))
-            middles = middles + seen - feet
+            feet = np.column_stack((x, image[:, :, 1].max(axis=1)))
+            middles = middles + seen - self.places(feet, anywhere=True)
         return middles
-
-    def _ground(self, points: Vector) -> Vector:
-        """Also outside the calibrated region: only steps on the way to a place inside it."""
-        assert self._calibration is not None
-        return self._calibration.to_ground(points / self._scale, anywhere=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,10 +167,14 @@ class Incidents:
             return False
         s, view = self.settings, self._view(finding)
         first = finding.trail[0][0] * finding.width, finding.trail[0][1] * finding.height
-        feet = view.places(np.array((sight.user.foot, first)))
+        way = np.array(finding.road_user.foot) - first
+        off = np.array(first) - sight.user.foot
+        size = geometry.size(sight.user.box)
+        if float(off @ way) < -0.5 * size * float(np.hypot(*way)):
+            return False  # it begins behind where the other was lost
+        feet = view.places(np.array((sight.user.foot, first)), anywhere=True)
         if not np.isfinite(feet).all():
-            size = geometry.size(sight.user.box)
-            return geometry.distance(sight.user.foot, first) <= size * (1.0 + 4.0 * seconds)
+            return bool(np.hypot(*off) <= size * (1.0 + seconds))
         velocity = np.array(sight.user.velocity)
         known = bool(np.isfinite(velocity).all())
         expected = feet[0] + (velocity * seconds if known else 0.0)

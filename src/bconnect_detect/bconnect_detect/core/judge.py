@@ -6,6 +6,7 @@ The rule_checker node and the offline rerun both stand on this, so they find the
 from collections.abc import Mapping
 from datetime import date
 
+from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.incidents import Incidents
 from bconnect_detect.core.rule import Law
 from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
@@ -34,17 +35,19 @@ class Judge:
     ) -> None:
         self._signals = SignalBook(max_ages(site))
         self.books: dict[str, RuleBook] = {}
-        self._incidents = Incidents(calibrations)
+        self._calibrations = dict(calibrations or {})
+        self._incidents = Incidents(self._calibrations)
+        self._emergencies = Emergencies()
         self._off: list[str] = []
         wrong: list[str] = []
         for camera in site.cameras:
-            calibration = (calibrations or {}).get(camera)
+            calibration = self._calibrations.get(camera)
             try:
                 rules, off = build_rules(site, camera, law, today, calibration)
             except ConfigError as error:
                 wrong += error.sentences
                 continue
-            self.books[camera] = RuleBook(camera, rules, self._signals)
+            self.books[camera] = RuleBook(camera, rules, self._signals, self._emergencies)
             self._off += off
         if wrong:
             raise ConfigError(*wrong)
@@ -58,6 +61,7 @@ class Judge:
         """
         if tracks.camera in self._exits:
             self._exits[tracks.camera] = tracks
+        self._emergencies.look(tracks, self._calibrations.get(tracks.camera))
         self._incidents.look(tracks)
         return self._incidents.sort(self.books[tracks.camera].check(tracks))
 

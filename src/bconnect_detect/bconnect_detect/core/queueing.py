@@ -105,9 +105,8 @@ class Queue:
             stood = spot.dwell >= self.settings.stood * SECOND and spot.off_since is None
             if not stood or spot.track_id == user.track_id:
                 continue
-            if geometry.iou(spot.user.box, user.box) < 0.6 and self._is_ahead(
-                self._place(spot.user)[0] - place, ahead, unit, user
-            ):
+            off = self._spot_place(spot) - place
+            if self._is_ahead(off, ahead, unit, user) and geometry.iou(spot.anchor, user.box) < 0.6:
                 found = spot
         if found is not None:
             self._ways.touch(user.track_id, stamp).waited = stamp
@@ -133,6 +132,11 @@ class Queue:
         vehicles = np.isin(tracks.kind, [int(kind) for kind in VEHICLES])
         rows = np.flatnonzero(vehicles & real(tracks))
         feet = geometry.feet(tracks.boxes[rows])
+        region = geometry.to_pixels(self._region, tracks.width, tracks.height)
+        low, high = region.min(axis=0), region.max(axis=0)
+        reach = (high - low) / 2 + 2 * (tracks.boxes[rows, 2:] - tracks.boxes[rows, :2])
+        near = ((feet >= low - reach) & (feet <= high + reach)).all(axis=1)
+        rows, feet = rows[near], feet[near]
         places = self.view.places(feet) if self.view else feet
         known = np.isfinite(places).all(axis=1)
         return [tracks[int(row)] for row in rows[known]], places[known]
@@ -143,6 +147,14 @@ class Queue:
         if self.view:
             return self.view.places(foot[None])[0], 1.0
         return foot, geometry.size(user.box)
+
+    def _spot_place(self, spot: Spot) -> Vector:
+        """Where one stands."""
+        if not isinstance(spot.place, np.ndarray):
+            x_min, _, x_max, y_max = spot.anchor
+            foot = np.array((((x_min + x_max) / 2, y_max),))
+            spot.place = (self.view.places(foot) if self.view else foot)[0]
+        return np.asarray(spot.place)
 
     def _velocity(self, way: _Way, place: Vector, stamp: int) -> Vector:
         way.looks.append((stamp, place))
@@ -157,9 +169,9 @@ class Queue:
         s = self.settings
         reach, beside = (s.cleared, s.beside) if self.view else (3.0 * unit, s.beside_image * unit)
         for spot in self._standing:
-            if spot.seen == stamp:
+            if spot.seen == stamp or not spot.dwell:
                 continue
-            off = place - self._place(spot.user)[0]
+            off = place - self._spot_place(spot)
             along, aside = float(off @ heading), abs(heading[0] * off[1] - heading[1] * off[0])
             if -beside <= along <= reach and aside <= beside:
                 spot.dwell = 0

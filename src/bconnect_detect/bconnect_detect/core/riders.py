@@ -125,6 +125,8 @@ class Riders:
         s = self.settings
         if len(ride.counts) < s.looks:
             return None
+        if sum(self.offends(r, h) for _, r, h in ride.counts) < s.share * len(ride.counts):
+            return None
         stamps = np.array([stamp for stamp, _, _ in ride.counts])
         guilty = np.array([self.offends(r, h) for _, r, h in ride.counts])
         turn = (stamps - stamps[0]) // int(s.turn * SECOND)

@@ -1,7 +1,7 @@
 """What a rule is, and the zone it watches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import nan
 from typing import ClassVar, Protocol
@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 from bconnect_detect.core import geometry
+from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.signals import SignalBook
 from bconnect_detect.core.types import (
     SECOND,
@@ -107,6 +108,7 @@ class Context:
     """What a rule may ask beside the tracks."""
 
     signals: SignalBook
+    emergencies: Emergencies = field(default_factory=Emergencies)
 
     def signal(self, name: str | None, stamp: int) -> SignalReading | None:
         """What a signal showed at a stamp; None: not known, which never counts as red."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.rule import Context, Law, Place, Rule, RuleOff
 from bconnect_detect.core.rules import RULES
 from bconnect_detect.core.signals import SignalBook
@@ -20,11 +21,17 @@ MAX_GAP = 5 * SECOND
 class RuleBook:
     """All rules of one camera over one stream of tracks."""
 
-    def __init__(self, camera: str, rules: Sequence[Rule], signals: SignalBook) -> None:
+    def __init__(
+        self,
+        camera: str,
+        rules: Sequence[Rule],
+        signals: SignalBook,
+        emergencies: Emergencies | None = None,
+    ) -> None:
         self.camera = camera
         self.rules = tuple(rules)
         self.state = CameraState.UNKNOWN
-        self._context = Context(signals)
+        self._context = Context(signals, emergencies or Emergencies())
         self._last: int | None = None
 
     @property

@@ -31,7 +31,6 @@ import numpy as np
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.crossing import no_foot, real
-from bconnect_detect.core.emergency import Emergency
 from bconnect_detect.core.footprint import WIDTHS, GroundView
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, trail_of
@@ -85,14 +84,13 @@ class LaneMarking:
         self.settings = settings or LaneMarkingSettings()
         self._line = place.zone.line
         self._drawn: _Mark | None = None
-        self._emergency = Emergency()
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.forget * SECOND))
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """See ``Rule.check``."""
         self._ways.expire(tracks.stamp)
-        yielding = self._emergency.look(tracks)
-        if yielding or not self.place.zone.is_active(self.place.local(tracks.stamp)):
+        context.emergencies.look(tracks, self.place.calibration)
+        if not self.place.zone.is_active(self.place.local(tracks.stamp)):
             self._ways.clear()
             return []
         mark = self._mark_in(tracks)
@@ -105,7 +103,9 @@ class LaneMarking:
             self._step(way, mark, user, tracks.stamp)
             if not way.reported and (found := self._judge(way, mark, user, tracks)):
                 way.reported = True
-                findings.append(found)
+                at = mark.view.places(np.array((user.foot,)))[0]
+                if not context.emergencies.near(tracks.camera, at, found.started, tracks.stamp):
+                    findings.append(found)
         return findings
 
     def reset(self, forget_places: bool = True) -> None:
