@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +352,10 @@ def _read(path: Path, corridor: Corridor) -> Network:
         edges |= {e for signal in corridor.signals for e in signal.approaches}
         if missing := edges - network.edges:
             raise ValueError(f"it holds no edge {min(missing)}")
+        for name, route in corridor.routes.items():
+            for one, next_one in pairwise(route):
+                if (one, next_one) not in network.links:
+                    raise ValueError(f"route {name}: no way leads from {one} to {next_one}")
         if dark := {s.light for s in corridor.signals} - network.lights:
             raise ValueError(f"it holds no traffic light {min(dark)}")
     except OSError as error:

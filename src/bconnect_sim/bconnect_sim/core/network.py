@@ -68,6 +68,7 @@ class Network:
                 shape, float(lane.get("length", 0)), float(lane.get("speed", 0))
             )
         self.edges = {e.get("id", "") for e in root.iter("edge")}
+        self.links = {(c.get("from", ""), c.get("to", "")) for c in root.iter("connection")}
         self.lights = {t.get("id", "") for t in root.iter("tlLogic")}
 
     def length(self, edge: str) -> float:

@@ -101,18 +101,19 @@ class Town:
         time = -self._scenario.warm_up
         found: list[Person] = []
         kinds, shares = zip(*sorted(flow.mix.items()), strict=True)
+        count = 0
         while flow.per_hour > 0:
             time += 0.6 + dice.expovariate(1.0 / max(0.1, 3600.0 / flow.per_hour - 0.6))
             if time >= self._scenario.duration:
                 break
             kind = dice.choices(kinds, shares)[0]
-            person = self._dress(f"{flow.route}{number}_{len(found)}", time, flow.route, kind, dice)
-            person = self._tempt(person, kind, dice)
+            name, count = f"{flow.route}{number}_{count}", count + 1
             if not any(low <= time <= high for low, high in flow.pauses):
-                found.append(person)
+                found.append(self._tempt(self._dress(name, time, flow.route, kind), kind))
         return found
 
-    def _dress(self, name: str, time: float, route: str, kind: str, dice: Random) -> Person:
+    def _dress(self, name: str, time: float, route: str, kind: str) -> Person:
+        dice = self._dice(f"person/{name}")  # its own: nobody changes because of somebody else
         model = dice.choice(sorted(m for m, made in MODELS.items() if made.kind == kind))
         two_wheels = kind == "motorcycle"
         riders = dice.choices((1, 2), (0.68, 0.32))[0] if two_wheels else 0
@@ -138,9 +139,14 @@ class Town:
                 self._plates.add(plate)
                 return plate
 
-    def _tempt(self, person: Person, kind: str, dice: Random) -> Person:
+    def _tempt(self, person: Person, kind: str) -> Person:
         """Gives an ordinary driver the habits of which the scenario names shares."""
-        rolls = {a: dice.random() < h.share for a, h in sorted(self._scenario.habits.items())}
+        rolls = {
+            act: self._dice(f"tempt/{act}/{person.id}").random() < habit.share
+            for act, habit in sorted(self._scenario.habits.items())
+            if habit.share > 0
+        }
+        dice = self._dice(f"tempted/{person.id}")
         if kind == "motorcycle":
             if rolls.get("triple_riding"):
                 person = replace(person, riders=3, helmets=dice.choice((1, 2, 3)))
@@ -217,7 +223,7 @@ class Town:
         if not route:
             return []
         kind = "minibus" if act == "ambulance" else self._kind(act, dice)
-        person = self._dress(name, time, route, kind, dice)
+        person = self._dress(name, time, route, kind)
         if act == "wrong_way":  # narrow ways
             person = replace(person, shift=round(person.shift / 3, 3))
         if act in ("no_helmet", "triple_riding"):
@@ -231,7 +237,7 @@ class Town:
         found = [replace(first, id=f"{first.id}a", lane=0, shift=0.5)]
         for number in range(1, size):
             kind = MODELS[first.model].kind
-            other = self._dress(f"{first.id}{'abc'[number]}", first.time, first.route, kind, dice)
+            other = self._dress(f"{first.id}{'abc'[number]}", first.time, first.route, kind)
             factor = round(first.factor + dice.uniform(-0.02, 0.02), 4)
             found.append(
                 replace(other, errands=first.errands, factor=factor, lane=number % 2, shift=-0.5,
@@ -269,7 +275,7 @@ class Town:
         if act in GROUND and not place:
             place = next(iter(self.places(act, route, actor.at)), "")
         kind = MODELS[actor.model].kind if actor.model else self._kind(act, dice)
-        person = self._dress(actor.name, actor.at, route, kind, dice)
+        person = self._dress(actor.name, actor.at, route, kind)
         person = replace(
             person, model=actor.model or person.model, lane=actor.lane, top=actor.speed,
             plate=actor.plate or person.plate, riders=actor.riders or person.riders,
