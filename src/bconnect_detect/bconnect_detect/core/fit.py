@@ -39,10 +39,10 @@ class Fit:
         rates = _powers(inner, len(self.terms) - 1) * degrees
         return np.asarray(rates @ self.terms[1:] / ((self.end - self.start) / 2), np.float64)
 
-    def mean_slope(self) -> tuple[float, float]:
-        """m/s from the first to the last look, and its standard deviation."""
-        ends = _powers(np.array((-1.0, 1.0)), len(self.terms))
-        rise = (ends[1] - ends[0]) / (self.end - self.start)
+    def mean_slope(self, begin: float, end: float) -> tuple[float, float]:
+        """m/s between two times, s, and its standard deviation."""
+        ends = _powers(self._inner(np.array((begin, end))), len(self.terms))
+        rise = (ends[1] - ends[0]) / (end - begin)
         return float(rise @ self.terms), float(np.sqrt(rise @ self.covariance @ rise))
 
     def _inner(self, times: Vector) -> Vector:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
+from bconnect_detect.core.ground_links import Links
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.calibration import Calibration
@@ -112,10 +113,12 @@ class Ground:
     ) -> None:
         self._calibration, self._frame, self.settings = calibration, frame, settings
         self._ways: Memory[_Way] = Memory(_Way, int(2 * settings.window * SECOND))
+        self._links = Links()
         self._last: int | None = None
 
     def place(self, tracks: Tracks) -> Tracks:
-        """The same tracks with position, velocity and their standard deviations.
+        """The same tracks with position, velocity and their standard deviations; those that
+        broke off and were found again on the ground under the id they had.
 
         Unchanged where they are placed already, and where the calibration was made for another
         aspect ratio or knows no ground. Stamps that run backwards begin anew.
@@ -127,6 +130,7 @@ class Ground:
             return tracks
         if self._last is not None and tracks.stamp < self._last:
             self._ways.clear()
+            self._links.clear()
         self._last = tracks.stamp
         self._ways.expire(tracks.stamp)
         size = tracks.width, tracks.height
@@ -134,7 +138,9 @@ class Ground:
         noise = np.hypot(feet.jitter, feet.drift)
         spread = np.sqrt(((feet.slopes * noise[:, None, :]) ** 2).sum(axis=2))
         spread = np.where(np.isfinite(feet.places), np.hypot(spread, calibration.stddev), np.nan)
+        tracks = self._named(tracks, feet)
         velocity, doubt = self._velocities(tracks, feet)
+        self._links.learn(tracks.track_id, tracks.stamp, velocity, doubt)
         return replace(
             tracks,
             position=feet.places.astype(np.float32),
@@ -147,6 +153,14 @@ class Ground:
     def __len__(self) -> int:
         """How many road users are remembered."""
         return len(self._ways)
+
+    def _named(self, tracks: Tracks, feet: Feet) -> Tracks:
+        """Under the ids their road users had before they were lost."""
+        noisy = feet.slopes * np.hypot(feet.jitter, feet.drift)[:, None, :]
+        widths = (tracks.boxes[:, 2] - tracks.boxes[:, 0]) * np.hypot(*feet.slopes[:, :, 0].T)
+        spread = noisy @ noisy.transpose(0, 2, 1)
+        ids = self._links.name(tracks.track_id, tracks.stamp, feet.places, spread, widths)
+        return replace(tracks, track_id=ids)
 
     def _velocities(self, tracks: Tracks, feet: Feet) -> tuple[Vector, Vector]:
         n, s, places = len(tracks), self.settings, feet.places

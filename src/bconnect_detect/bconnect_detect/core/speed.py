@@ -22,6 +22,7 @@ from bconnect_site.kinds import RoadUserKind
 Vector = NDArray[np.float64]
 
 KMH = 3.6
+_EDGE, _CUT = 0.002, 0.15  # of the image: on its border; an end of a way that goes on beyond it
 
 
 def forgiven(limit: float, tolerance: float | None) -> float:
@@ -35,14 +36,16 @@ class SpeedSettings:
 
     min_looks: int = 8
     min_way: float = 10.0  # m
+    around: float = 1.0  # s before and after the region from which looks help
     gap: float = 1.0  # s between two looks at most
     max_speed: float = 70.0  # m/s, faster is no vehicle
     max_push: float = 12.0  # m/s2, harder is no vehicle
     outliers: float = 0.2  # share of looks far off the way
     unit: float = 3.0  # times wider the looks may scatter than a box usually does
     bend: float = 1.15  # of the chord, the way's length at most
-    widest: float = 3.3 / KMH  # m/s, half the interval at most; above 100 km/h that share
+    widest: float = 4.0 / KMH  # m/s, half the interval at most; above 100 km/h that share
     unseen_push: float = 1.2  # m/s2, standard deviation, where it was not seen
+    beyond: float = 0.35  # s by which the middle of a way is off where its end is cut away
     block_doubt: float = 0.25  # share of the block's correction that may be wrong
     quantile: float = 2.0  # of a normal distribution 1.96; the spread is estimated too
     ground: GroundSettings = DEFAULT
@@ -58,8 +61,8 @@ class Speed:
     high: float
     way: float
     seconds: float
-    looks: int
-    first: int  # the first and the last look that counted, of those given
+    looks: int  # that helped
+    first: int  # the first and the last look in the region, of those given
     last: int
 
 
@@ -85,7 +88,8 @@ class Speedometer:
     ) -> Speed | Refusal:
         """Of one vehicle's looks: stamps (n,) ns, boxes (n, 4) px in images of ``size``.
 
-        region (m, 2), fractions: only looks with its middle inside count. None: all.
+        The speed is the mean of its middle through a region (m, 2) in fractions; None:
+        from the first look to the last.
         """
         s = self.settings
         known = np.isfinite(feet_on_ground(self._calibration, boxes, size, s.ground).places)
@@ -99,40 +103,45 @@ class Speedometer:
         feet = feet_on_ground(self._calibration, boxes, size, s.ground)
         middles = self._middles(times, feet, kind)
         inside = self._inside(middles, region)
-        if inside.sum() < s.min_looks:
+        if not inside.any():
             return Refusal("too few looks")
-        return self._judge(times, feet, middles, inside, kind, region, rows)
+        bounds = times[inside][0] - s.around, times[inside][-1] + s.around
+        used = np.flatnonzero((times >= bounds[0]) & (times <= bounds[1]))
+        if len(used) < s.min_looks:
+            return Refusal("too few looks")
+        feet = Feet(*(column[used] for column in _columns(feet)))
+        return self._judge(times[used], feet, middles[used], kind, region, rows[used])
 
     def _judge(
         self,
         times: Vector,
         feet: Feet,
         middles: Vector,
-        inside: NDArray[np.bool_],
         kind: RoadUserKind,
         region: Vector | None,
         rows: NDArray[np.intp],
     ) -> Speed | Refusal:
         s = self.settings
-        chosen = np.flatnonzero(inside)
-        times, middles = times[chosen], middles[chosen]
-        feet = Feet(*(column[chosen] for column in _columns(feet)))
         if np.diff(times).max() > s.gap:
             return Refusal("it was out of sight too long")
         chord = _chord(times, middles)
         if chord is None:
             return Refusal("it does not move")
+        across = np.array((-chord[1], chord[0]))
         fit = self._along(times, middles @ chord, feet, chord)
-        side = self._along(
-            times, middles @ np.array((-chord[1], chord[0])), feet, np.array((-chord[1], chord[0]))
-        )
+        side = self._along(times, middles @ across, feet, across)
         if fit is None or side is None:
             return Refusal("too few looks")
         if why := self._doubt(fit, side):
             return why
-        speed, noise = fit.mean_slope()
-        seconds = float(times[-1] - times[0])
-        bend = _bend(fit, side)
+        grid = np.linspace(times[0], times[-1], max(2, int((times[-1] - times[0]) / 0.02)))
+        places = fit.value(grid)[:, None] * chord + side.value(grid)[:, None] * across
+        held = grid[self._inside(places, region)]
+        if len(held) < 2:
+            return Refusal("too short a way")
+        begin, end = float(held[0]), float(held[-1])
+        speed, noise = fit.mean_slope(begin, end)
+        bend, seconds = _bend(fit, side, begin, end), end - begin
         way = speed * seconds * bend
         if way < s.min_way:
             return Refusal("too short a way")
@@ -141,23 +150,30 @@ class Speedometer:
         doubts = (
             noise,
             self._block_doubt(times, feet, chord, kind, speed),
-            np.sqrt(2) * self._calibration.stddev / (speed * seconds) * speed,
-            self._unseen_doubt(times, middles, chord, speed, region),
+            np.sqrt(2) * self._calibration.stddev / seconds,
+            self._unseen_doubt(places, chord, speed, region),
+            self._border_doubt(fit, places, region),
         )
-        return self._answer(
-            speed * bend, float(np.linalg.norm(doubts)) * bend, way, rows[chosen], seconds
-        )
+        stddev = float(np.linalg.norm(doubts)) * bend
+        counted = rows[(times >= begin - 0.01) & (times <= end + 0.01)]
+        if not len(counted):
+            return Refusal("too few looks")
+        return self._answer(speed * bend, stddev, (way, seconds), counted, len(rows))
 
     def _answer(
-        self, speed: float, stddev: float, way: float, rows: NDArray[np.intp], seconds: float
+        self,
+        speed: float,
+        stddev: float,
+        went: tuple[float, float],
+        rows: NDArray[np.intp],
+        looks: int,
     ) -> Speed | Refusal:
         s = self.settings
         half = s.quantile * stddev
         if not half <= s.widest * max(1.0, speed * KMH / 100.0):
             return Refusal("its speed is too uncertain")
-        first, last = int(rows[0]), int(rows[-1])
-        low, high = speed - half, speed + half
-        return Speed(speed, stddev, low, high, way, seconds, len(rows), first, last)
+        bounds = speed - half, speed + half
+        return Speed(speed, stddev, *bounds, *went, looks, int(rows[0]), int(rows[-1]))
 
     def _doubt(self, fit: Fit, side: Fit) -> Refusal | None:
         s = self.settings
@@ -166,7 +182,7 @@ class Speedometer:
         ends = np.array((fit.start, fit.end))
         if np.abs(np.diff(fit.slope(ends))).max() > s.max_push * (fit.end - fit.start):
             return Refusal("harder pushed than any vehicle")
-        if not _bend(fit, side) <= s.bend:
+        if not _bend(fit, side, fit.start, fit.end) <= s.bend:
             return Refusal("its way bends too much")
         return None
 
@@ -234,15 +250,29 @@ class Speedometer:
         return float(np.hypot((large - small) / 2, self.settings.block_doubt * usual))
 
     def _unseen_doubt(
-        self, times: Vector, middles: Vector, chord: Vector, speed: float, region: Vector | None
+        self, places: Vector, chord: Vector, speed: float, region: Vector | None
     ) -> float:
         """m/s: it may have been pushed in the part of the region where it was not seen."""
         if region is None:
             return 0.0
         steps = np.arange(0.5, 60.0, 0.5)[:, None] * chord
-        before = _run(self._inside(middles[0] - steps, region))
-        after = _run(self._inside(middles[-1] + steps, region))
+        before, after = (
+            _run(self._inside(at, region)) if self._inside(at[:1] - step, region)[0] else 0
+            for at, step in ((places[0] - steps, -steps[:1]), (places[-1] + steps, steps[:1]))
+        )
         return self.settings.unseen_push * 0.5 * max(before, after) * 0.5 / max(speed, 1.0)
+
+    def _border_doubt(self, fit: Fit, places: Vector, region: Vector | None) -> float:
+        """m/s: a region cut by the image's border goes on, nobody knows how far."""
+        if region is None or not ((region <= _EDGE) | (region >= 1 - _EDGE)).any():
+            return 0.0
+        at = self._calibration.to_image(places[[0, -1]])
+        cut = (at <= _CUT) | (at >= 1 - _CUT) | ~np.isfinite(at)
+        if not cut.any():
+            return 0.0
+        ends = fit.slope(np.array((fit.start, fit.end)))
+        push = abs(float(ends[1] - ends[0])) / (fit.end - fit.start)
+        return self.settings.beyond * (push + self.settings.unseen_push / 2)
 
 
 def _columns(feet: Feet) -> tuple[Vector, ...]:
@@ -271,9 +301,9 @@ def _chord(times: Vector, places: Vector) -> Vector | None:
     return np.asarray(way / length, np.float64)
 
 
-def _bend(fit: Fit, side: Fit) -> float:
-    """Length of the curve over that of its projection on the chord."""
-    times = np.linspace(fit.start, fit.end, 25)
+def _bend(fit: Fit, side: Fit, begin: float, end: float) -> float:
+    """Length of the curve between two times over that of its projection on the chord."""
+    times = np.linspace(begin, end, 25)
     ahead, aside = np.diff(fit.value(times)), np.diff(side.value(times))
     reach = float(ahead.sum())
     return float(np.hypot(ahead, aside).sum()) / reach if reach > 0 else np.inf

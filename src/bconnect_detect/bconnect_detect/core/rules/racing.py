@@ -7,7 +7,7 @@ UU 22/2009 Art. 297 with 115 b.
 
 A finding for each of them, naming how many they were. Each is measured by itself as for
 speeding (see there), over ``seconds`` at least: the lower end of its 95 % interval, and the mean
-of either half of its way, must be above ``times`` the limit and what is forgiven. Refuses when
+of either half of its way, must be above ``times`` the limit. Refuses when
 - the camera has no calibration of the ground or the zone no limit (rule off);
 - there is only one: that is speeding;
 - they were seen together too briefly, or were ever further apart than ``reach``;
@@ -27,7 +27,7 @@ from bconnect_detect.core import geometry
 from bconnect_detect.core.ground import feet_on_ground
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, RuleOff, trail_of
-from bconnect_detect.core.speed import KMH, Speed, Speedometer, SpeedSettings, forgiven
+from bconnect_detect.core.speed import KMH, Speed, Speedometer, SpeedSettings
 from bconnect_detect.core.speed_doubts import covered
 from bconnect_detect.core.speed_needs import ground_of
 from bconnect_detect.core.types import SECOND, Finding, RoadUser, Tracks
@@ -87,8 +87,7 @@ class Racing:
         self._calibration = ground_of(place, "racing")
         self.place = place
         self.settings = settings or RacingSettings()
-        bar = self.settings.times * place.zone.limit
-        self._bar = bar + forgiven(bar, place.zone.tolerance)
+        self._bar = self.settings.times * place.zone.limit
         self._meter = Speedometer(self._calibration, self.settings.speed)
         self._rough = Speedometer(self._calibration, self.settings.half)
         self._region = np.array(place.zone.region, np.float64)

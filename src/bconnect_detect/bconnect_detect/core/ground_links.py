@@ -1,0 +1,138 @@
+"""Ids that last: a track that broke off is taken up again where its vehicle must be.
+
+A tracker in the image loses a fast or small vehicle that was missed once or twice. On the ground
+its way is nearly straight, so who appears where somebody lost must have come to is the same one,
+if nobody else can be meant. In doubt a new id stays new.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.types import SECOND
+
+Vector = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """When two tracks are one vehicle's."""
+
+    longest: float = 1.0  # s out of sight
+    fit: float = 9.0  # squared standard deviations off where it must be, at most
+    apart: float = 9.0  # by which anybody else must fit worse
+    push: float = 3.0  # m/s2 it may have been pushed by, one standard deviation
+    unknown: float = 3.0  # m/s, standard deviation of a speed of few looks beside its noise
+    stray: float = 2.0  # m off at most, beside a third of the way
+    wider: float = 1.7  # times one may look wider than the other
+    forget: float = 60.0  # s an id is known
+
+
+@dataclass(slots=True)
+class _Lost:
+    """The last of one road user. Stamps ns, m, m/s."""
+
+    id: int = 0
+    began: int = 0
+    start: Vector = field(default_factory=lambda: np.full(2, np.nan))
+    stamp: int = 0
+    place: Vector = field(default_factory=lambda: np.full(2, np.nan))
+    spread: Vector = field(default_factory=lambda: np.full((2, 2), np.nan))  # m2
+    width: float = np.nan
+    velocity: Vector = field(default_factory=lambda: np.full(2, np.nan))
+    doubt: float = np.nan
+
+
+class Links:
+    """Names tracks (raw ids) by the first id their road user had."""
+
+    def __init__(self, settings: LinkSettings | None = None) -> None:
+        self.settings = settings or LinkSettings()
+        forget = int(self.settings.forget * SECOND)
+        self._names: Memory[list[int]] = Memory(list, forget, capacity=8192)
+        self._users: Memory[_Lost] = Memory(_Lost, int(self.settings.longest * SECOND))
+
+    def name(self, raw: Ids, stamp: int, places: Vector, spread: Vector, widths: Vector) -> Ids:
+        """Lasting ids of the rows of one image; 0 stays 0.
+
+        places (n, 2) m with covariances spread (n, 2, 2), widths (n,) m as they look.
+        """
+        self._names.expire(stamp)
+        self._users.expire(stamp)
+        known = [self._names.touch(int(r), stamp) if r > 0 else [0] for r in raw]
+        new = [row for row, name in enumerate(known) if not name]
+        present = {name[0] for name in known if name}
+        self._link(known, new, present, raw, (stamp, places, spread, widths))
+        named = np.array([name[0] for name in known], np.int64).reshape(len(raw))
+        for row in np.flatnonzero(named != raw):
+            if (named == named[row]).sum() > 1:  # the first one is back: it was another
+                known[row][0] = named[row] = raw[row]
+        for row in np.flatnonzero((named > 0) & np.isfinite(places).all(axis=1)):
+            user = self._users.touch(int(named[row]), stamp)
+            if not user.id:
+                user.id, user.began, user.start = int(named[row]), stamp, places[row]
+            user.stamp, user.place, user.spread = stamp, places[row], spread[row]
+            user.width = float(widths[row])
+        return named
+
+    def learn(self, named: Ids, stamp: int, velocity: Vector, doubt: Vector) -> None:
+        """How fast they are by now, m/s, where that is known."""
+        for row in np.flatnonzero((named > 0) & np.isfinite(velocity).all(axis=1)):
+            user = self._users.touch(int(named[row]), stamp)
+            user.velocity, user.doubt = velocity[row], float(np.hypot(*doubt[row]))
+
+    def clear(self) -> None:
+        """A new scene; ids given before are not given again."""
+        self._names.clear()
+        self._users.clear()
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def _link(
+        self,
+        known: list[list[int]],
+        new: list[int],
+        present: set[int],
+        raw: Ids,
+        seen: tuple[int, Vector, Vector, Vector],
+    ) -> None:
+        stamp, places, spread, widths = seen
+        lost = [u for u in self._users if u.id not in present and stamp > u.stamp]
+        fits = np.full((len(new), len(lost)), np.inf)
+        for i, row in enumerate(new):
+            for j, user in enumerate(lost):
+                fits[i, j] = self._fit(user, stamp, places[row], spread[row], float(widths[row]))
+        for i, row in enumerate(new):
+            j = int(fits[i].argmin()) if len(lost) else -1
+            known[row].append(lost[j].id if j >= 0 and self._plain(fits, i, j) else int(raw[row]))
+
+    def _plain(self, fits: Vector, i: int, j: int) -> bool:
+        """Whether it fits, and nobody else fits nearly as well."""
+        best = fits[i, j]
+        others = np.concatenate((np.delete(fits[i], j), np.delete(fits[:, j], i)))
+        return bool(best <= self.settings.fit and (others > best + self.settings.apart).all())
+
+    def _fit(self, user: _Lost, stamp: int, place: Vector, spread: Vector, width: float) -> float:
+        """Squared standard deviations from where a lost one must be; inf: it is not."""
+        s, seconds = self.settings, (stamp - user.stamp) / SECOND
+        ratio = width / user.width
+        if seconds > s.longest or not 1.0 / s.wider <= ratio <= s.wider:
+            return np.inf
+        velocity, doubt = user.velocity, user.doubt
+        if not np.isfinite(velocity).all():
+            seen = (user.stamp - user.began) / SECOND
+            if not seen > 0:
+                return np.inf
+            velocity = (user.place - user.start) / seen
+            doubt = float(np.sqrt(2 * np.trace(user.spread))) / seen + s.unknown
+        off = place - user.place - velocity * seconds
+        way = float(np.hypot(*velocity)) * seconds
+        if not np.hypot(*off) <= s.stray + way / 3:
+            return np.inf
+        loose = (doubt * seconds) ** 2 + (s.push * seconds**2 / 2) ** 2
+        whole = user.spread + spread + loose * np.eye(2)
+        return float(off @ np.linalg.solve(whole, off))
