@@ -222,7 +222,7 @@ class Town:
         route, place = self._way(act, time, dice)
         if not route:
             return []
-        kind = "minibus" if act == "ambulance" else self._kind(act, dice)
+        kind = self._kind(act, dice)
         person = self._dress(name, time, route, kind)
         if act == "wrong_way":  # narrow ways
             person = replace(person, shift=round(person.shift / 3, 3))
@@ -246,6 +246,8 @@ class Town:
         return found
 
     def _kind(self, act: str, dice: Random) -> str:
+        if act == "ambulance":
+            return "minibus"
         if act in TWO_WHEELS:
             return "motorcycle"
         kinds = FITS.get(act, ("motorcycle", "car"))
