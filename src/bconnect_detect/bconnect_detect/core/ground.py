@@ -29,8 +29,8 @@ class GroundSettings:
     jitter is new in every image, drift keeps for about ``lasting``.
     """
 
-    jitter: float = 0.017  # of the box's height (across: width), standard deviation
-    drift: float = 0.013
+    jitter: float = 0.020  # of the box's height (across: width), standard deviation
+    drift: float = 0.015
     least: float = 0.4  # px of jitter at least
     window: float = 1.0  # s of way a velocity is made of
     gap: float = 0.6  # s unseen: the way begins anew

@@ -7,7 +7,8 @@ UU 22/2009 Art. 297 with 115 b.
 
 A finding for each of them, naming how many they were. Each is measured by itself as for
 speeding (see there), over ``seconds`` at least: the lower end of its 95 % interval, and the mean
-of either half of its way, must be above ``times`` the limit. Refuses when
+of either half of its way, must be above ``times`` the limit. With whom it races needs less: a
+lower end above that over ``brief``. Refuses when
 - the camera has no calibration of the ground or the zone no limit (rule off);
 - there is only one: that is speeding;
 - they were seen together too briefly, or were ever further apart than ``reach``;
@@ -42,16 +43,17 @@ class RacingSettings:
     """When a group races."""
 
     times: float = 1.4  # of the limit
-    seconds: float = 2.5  # s each is measured over; what was not seen is never added
+    seconds: float = 2.0  # s each is measured over; what was not seen is never added
+    brief: float = 1.0  # s the others are measured over
     reach: float = 40.0  # m between two of a group
-    together: float = 1.0  # s both were in sight
-    min_together: int = 6  # images
+    together: float = 0.5  # s both were in sight
+    min_together: int = 4  # images
     turn: float = radians(30.0)
     again: float = 0.3  # s between two measurements of one vehicle
     emergency: float = 0.5
     forget: float = 3.0  # s
     speed: SpeedSettings = field(
-        default_factory=lambda: SpeedSettings(widest=10.0 / KMH, min_looks=12, min_way=25.0)
+        default_factory=lambda: SpeedSettings(widest=10.0 / KMH, min_looks=10, min_way=25.0)
     )
     half: SpeedSettings = field(
         default_factory=lambda: SpeedSettings(widest=40.0 / KMH, min_looks=5, min_way=10.0)
@@ -66,6 +68,7 @@ class _Runner:
     inside: bool = False  # its foot was in the zone
     emergency: bool = False
     tried: int = 0
+    brisk: bool = False  # above, over a short time
     speed: Speed | None = None  # certain to be above
     measured: list[tuple[int, RoadUser]] = field(default_factory=list)  # the looks it came of
     places: dict[int, Vector] = field(default_factory=dict)  # m by stamp
@@ -104,11 +107,12 @@ class Racing:
             return []
         if not self._look(tracks):
             return []
-        fast = [r for r in self._runners if r.speed is not None and r.inside]
-        groups = [(r, [o for o in fast if o is not r and self._together(r, o)]) for r in fast]
+        sure = [r for r in self._runners if r.speed is not None and r.inside and not r.reported]
+        brisk = [r for r in self._runners if r.brisk]
+        groups = [(r, [o for o in brisk if o is not r and self._together(r, o)]) for r in sure]
         found = []
         for runner, others in groups:
-            if others and not runner.reported:
+            if others:
                 runner.reported = True
                 found.append(self._finding(runner, 1 + len(others), tracks))
         return found
@@ -144,35 +148,39 @@ class Racing:
         if runner.looks and stamp - runner.looks[-1][0] > gap:
             runner.looks.clear()
             runner.places.clear()
-            runner.speed = None
+            runner.speed, runner.brisk = None, False
         if len(runner.looks) == runner.looks.maxlen:
             runner.places.pop(runner.looks[0][0], None)
         runner.looks.append((stamp, user))
         runner.places[stamp] = place
 
     def _measure(self, runner: _Runner, size: tuple[int, int]) -> bool:
-        """Whether this look made it certain."""
+        """Whether this look made it certain that it, or a group, is that fast."""
         s, looks = self.settings, runner.looks
         first, last = looks[0][0], looks[-1][0]
         seconds = (last - first) / SECOND
-        if runner.speed or runner.emergency or seconds < s.seconds:
+        if runner.speed or runner.emergency or last - runner.tried < s.again * SECOND:
             return False
-        if last - runner.tried < s.again * SECOND:
+        way = np.hypot(*(runner.places[last] - runner.places[first]))
+        if seconds < s.brief or way < self._bar * seconds * 0.95:
             return False
         runner.tried = last
-        if np.hypot(*(runner.places[last] - runner.places[first])) < self._bar * seconds * 0.95:
-            return False
         stamps = np.array([stamp for stamp, _ in looks])
         boxes = np.array([user.box for _, user in looks])
         kind = looks[-1][1].kind
+        if not runner.brisk:
+            made = self._rough.measure(stamps, boxes, size, kind)
+            runner.brisk = isinstance(made, Speed) and made.low > self._bar
+        if not runner.brisk or seconds < s.seconds:
+            return runner.brisk
         whole = self._meter.measure(stamps, boxes, size, kind)
         if not isinstance(whole, Speed) or whole.low <= self._bar or whole.seconds < s.seconds:
-            return False
+            return True
         middle = stamps <= (first + last) // 2
         for half in (middle, ~middle):
             made = self._rough.measure(stamps[half], boxes[half], size, kind)
             if not isinstance(made, Speed) or made.mean <= self._bar:
-                return False
+                return True
         runner.speed, runner.measured = whole, list(looks)[whole.first : whole.last + 1]
         return True
 
