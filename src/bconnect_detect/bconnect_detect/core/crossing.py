@@ -28,7 +28,7 @@ class CrossingSettings:
     """When a line was crossed."""
 
     past: float = 0.1  # box sizes from the line to be clearly before or past it
-    past_ground: float = 0.4  # m, likewise where the camera is calibrated
+    past_ground: float = 0.3  # m, likewise where the camera is calibrated
     past_least: float = 0.04  # box sizes: nothing is clearer than that
     strip: float = 0.5  # of the line's length beyond its ends where vehicles are followed
     far: float = 3.0  # box sizes before the line at which nothing of it can be near the line
@@ -189,7 +189,7 @@ class SignalLine:
         """Pixels from the line to be clearly before or past it."""
         s, size = self.common, geometry.size(user.box)
         footprint = line.footprint
-        ground = (s.past_ground + 2 * footprint.view.stddev) * footprint.pixels_per_metre(user)
+        ground = (s.past_ground + footprint.view.stddev) * footprint.pixels_per_metre(user)
         return max(s.past_least * size, min(s.past * size, ground)) if ground > 0 else s.past * size
 
     def _cross(

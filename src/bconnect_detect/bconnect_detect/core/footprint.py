@@ -19,16 +19,16 @@ Vector = NDArray[np.float64]
 
 # m, from the shortest to the longest that is common
 LENGTHS: dict[Kind, Pair] = {
-    Kind.MOTORCYCLE: (1.8, 2.3),
-    Kind.CAR: (3.5, 5.1),
-    Kind.MINIBUS: (4.0, 5.6),
-    Kind.BUS: (8.0, 12.5),
-    Kind.TRUCK: (5.0, 10.0),
+    Kind.MOTORCYCLE: (1.8, 2.1),
+    Kind.CAR: (3.4, 4.7),
+    Kind.MINIBUS: (4.0, 5.3),
+    Kind.BUS: (8.0, 11.0),
+    Kind.TRUCK: (5.0, 8.0),
 }
 WIDTHS = {Kind.MOTORCYCLE: 0.75, Kind.BUS: 2.5, Kind.TRUCK: 2.2}  # m
 # Share of a box's height that length can take when it is looked down on at up to 27 degrees.
 SHARES = {Kind.MOTORCYCLE: 0.36, Kind.BUS: 0.67, Kind.TRUCK: 0.67}
-_LENGTH, _WIDTH, _SHARE = (1.5, 5.6), 1.75, 0.6
+_LENGTH, _WIDTH, _SHARE = (1.8, 5.3), 1.75, 0.6
 _CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
 _ROUNDS = 3  # of laying the rectangle
 

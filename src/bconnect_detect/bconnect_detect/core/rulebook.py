@@ -31,7 +31,8 @@ class RuleBook:
         self.camera = camera
         self.rules = tuple(rules)
         self.state = CameraState.UNKNOWN
-        self._context = Context(signals, emergencies or Emergencies())
+        known = Emergencies() if emergencies is None else emergencies
+        self._context = Context(signals, known)
         self._last: int | None = None
 
     @property

@@ -192,7 +192,7 @@ class _Mark:
         self.size = size
         self.view = GroundView(place.calibration, size)
         self._image = geometry.to_pixels(line, *size)
-        self._ground = self.view.places(self._image)
+        self._ground = self.view.places(self._image, anywhere=True)
         if not np.isfinite(self._ground).all():
             self.view = GroundView(None, size)
         ends = self._ground if self.view else self._image

@@ -162,7 +162,7 @@ class WrongWay:
             self._size, self._view = size, GroundView(self.place.calibration, size)
         arrow = geometry.to_pixels(self._arrow, *size)
         if self._view:
-            places, ground = self._view.places(feet), self._view.places(arrow)
+            places, ground = self._view.places(feet), self._view.places(arrow, anywhere=True)
             if np.isfinite(places).all() and np.isfinite(ground).all():
                 ahead = _unit(ground[1] - ground[0])
                 return places, ahead, s.min_ground, s.noise_ground, (1.0, "m")
