@@ -17,7 +17,7 @@ from bconnect_site.errors import ConfigError
 OK, FAILED, WRONG = 0, 1, 2
 # Commands that parse their own arguments: the module whose main(argv) they are.
 ELSEWHERE = {
-    "sim": ("bconnect_sim.make", "a simulated corridor that knows the truth"),
+    "sim": ("bconnect_sim.produce", "a simulated corridor that knows the truth"),
     "rerun": ("bconnect_replay.rerun", "judge a bag again, offline; same input, same bytes"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
