@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.rule import Context, Law, Place, Rule, RuleOff
 from bconnect_detect.core.rules import RULES
@@ -16,6 +18,7 @@ from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE, Site, Zone
 
 # Tracks further apart than this do not describe one scene any more.
 MAX_GAP = 5 * SECOND
+_WILD = 1e5  # pixels
 
 
 class RuleBook:
@@ -59,6 +62,7 @@ class RuleBook:
             self._reset(forget_places=True)
         elif last is not None and tracks.stamp - last > MAX_GAP:
             self._reset(forget_places=False)
+        tracks = _sound(tracks)
         return [
             finding
             for rule in self.rules
@@ -100,6 +104,13 @@ class RuleBook:
     def _reset(self, forget_places: bool) -> None:
         for rule in self.rules:
             rule.reset(forget_places)
+
+
+def _sound(tracks: Tracks) -> Tracks:
+    """Without boxes that are no boxes: not finite, or far outside of any image."""
+    with np.errstate(invalid="ignore"):
+        good = (np.abs(tracks.boxes) < _WILD).all(axis=1)
+    return tracks if good.all() else tracks.select(good)
 
 
 def build_rules(
