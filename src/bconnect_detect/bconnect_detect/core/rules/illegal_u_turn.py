@@ -54,6 +54,7 @@ class UTurnSettings:
     aside_image: float = 0.6
     turning: int = 3  # images of it half way aside
     inside: float = 0.8  # share of the turn inside the region
+    shortest: float = 1.5  # s; a motorcycle needs that to turn and drive a chord of way
     longest: float = 20.0  # s
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 0.8  # s between two looks at most
@@ -168,7 +169,8 @@ class IllegalUTurn:
             if look.heading is None or float(look.heading @ now.heading) > needed:
                 continue
             turn = [t for t in list(way.looks)[index:] if t.stamp <= now.chord]
-            if not self._turned(turn, look, now, geometry.size(user.box)):
+            too_quick = tracks.stamp - look.stamp < s.shortest * SECOND
+            if too_quick or not self._turned(turn, look, now, geometry.size(user.box)):
                 return None
             angle = acos(float(np.clip(look.heading @ now.heading, -1.0, 1.0)))
             return self._finding(way, user, tracks, look.stamp, (angle, margin, limit))
