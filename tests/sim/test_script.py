@@ -129,7 +129,7 @@ def test_every_shipped_scenario_opens(name: str) -> None:
     stage = open_stage(name)
     assert stage.name == name
     assert (stage.folder / stage.corridor.network).is_file()
-    assert 6 <= len(stage.cameras) <= 8
+    assert 6 <= len(stage.cameras) <= 9
     assert open_stage(name, 5.0).scenario.duration == 5.0
 
 
