@@ -149,7 +149,8 @@ def play(jobs: Sequence[Job], options: argparse.Namespace) -> dict[Job, Run]:
         told = {s: getattr(job, s) for s in ("scenario", "seed", "how", "duration")}
         command = [sys.executable, __file__, "--job", json.dumps(told)]
         command += ["--cache", str(options.cache)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+        env = {"OPENBLAS_NUM_THREADS": "1", **os.environ}  # as the command line sets it
+        result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=env)
         if result.returncode:
             sys.stderr.write(result.stderr[-4000:])
             raise SystemExit(f"{job.name}: failed with exit code {result.returncode}")
