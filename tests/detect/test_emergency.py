@@ -26,8 +26,8 @@ def seen(t: float, y: float = 30.0, camera: str = "c", sure: float = 0.9):
 def test_near_for_a_while():
     book = Emergencies()
     book.look(seen(10.0), calibration())
-    assert book.near("c", HERE, at(10), at(10)) and book.near("c", HERE, at(15), at(15))
-    assert not book.near("c", HERE, at(17), at(17)) and not book.near("c", HERE, at(9), at(9))
+    assert book.near("c", HERE, at(10), at(10)) and book.near("c", HERE, at(12), at(12))
+    assert not book.near("c", HERE, at(14), at(14)) and not book.near("c", HERE, at(9), at(9))
     assert book.near("c", HERE, at(21), at(22), hold=12.0)
 
 

@@ -132,6 +132,17 @@ class TestTheSameCamera:
         for other in (beside, elsewhere, later):
             assert len(seen(Incidents(GROUND), first, other)) == 2
 
+    def test_one_that_waited_and_was_hidden_meanwhile(self):
+        helmet = {"kind": ViolationType.NO_HELMET, "velocity": (0.0, 0.1), "lasted": 2.0}
+        first = finding(t=10, at=(0, 30), **helmet)
+        assert seen(
+            Incidents(GROUND), first, finding(t=45, at=(0.5, 31), track_id=2, **helmet)
+        ) == [first]
+        assert (
+            len(seen(Incidents(GROUND), first, finding(t=45, at=(0, 50), track_id=2, **helmet)))
+            == 2
+        )
+
     def test_it_goes_on_from_where_it_was_last_seen(self):
         book = Incidents(GROUND)
         first = finding(kind=WRONG, t=10, at=(0, 20))

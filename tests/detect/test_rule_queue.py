@@ -76,6 +76,15 @@ def test_who_stays_when_the_queue_moves_on_stops():
     assert T0 + 43 * SECOND < one.stamp < T0 + 50 * SECOND
 
 
+def test_who_drives_in_ahead_of_one_who_stands_is_no_leader():
+    flow = passing(40)
+    lane = Lane().add(31, 6, 30).add(38, 12, 26, x=0.5)
+    found = drive(made(), 40, lambda t: lane(t) + flow(t))
+    assert {f.road_user.track_id for f in found} == {1, 2}
+    first = next(f for f in found if f.road_user.track_id == 1)
+    assert first.stamp < T0 + 19 * SECOND
+
+
 def test_a_leader_hidden_behind_a_bus_still_counts():
     def scene(t: float):
         seen = lane(t)

@@ -4,8 +4,8 @@
         ====== line    its front may be here from the last look at which it surely was not
         depth > 0      past the line: now it is surely here
 
-Guilty is who was surely before the line when red was older than ``grace``, and is seen surely
-past it with red at every look since. The true crossing lies in between, so red was older.
+Guilty is whose front came to the line, at the earliest, when red was older than ``grace``, and
+who is seen surely past it with red at every look since.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,8 @@ class CrossingSettings:
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 1.0  # s between two looks at most
     min_before: int = 2  # images of it before the line
+    braking: float = 0.8  # share of the time to the line, at even speed, that is believed
+    cut: float = 0.8  # share of its height below which its foot is hidden, not further on
     forget: float = 20.0  # s
 
 
@@ -45,6 +47,7 @@ class Crossing:
 
     before: int = 0  # images clearly before the line
     before_stamp: int = 0
+    came_at: int = 0  # when its front was at the line at the earliest; 0: it was not yet
     before_front: Pair = (0.0, 0.0)
     stamp: int = 0
     foot: Pair = (0.0, 0.0)
@@ -56,16 +59,18 @@ class Crossing:
     looks: int = 0  # images of it
     reported: bool = False
     trail: tuple[Pair, ...] = ()
+    tall: float = 0.0  # m, or pixels: its height, a little forgotten with each look
 
     def came(self, stamp: int, front: Pair) -> None:
         """It was seen surely before the line."""
         self.before += 1
         self.before_stamp, self.before_front = stamp, front
-        self.crossed, self.stands_at = 0, None
+        self.crossed, self.came_at, self.stands_at = 0, 0, None
 
     def acquit(self) -> None:
         """Whatever it did, it is not this; it must come from before the line again."""
-        self.before, self.crossed, self.stands_at, self.looks = 0, 0, None, 0
+        self.before, self.crossed, self.came_at = 0, 0, 0
+        self.stands_at, self.looks = None, 0
 
 
 class SignalLine:
@@ -143,7 +148,7 @@ class SignalLine:
     ) -> bool:
         """Whether it may have crossed to make way."""
         place = line.footprint.view.places(np.array((user.foot,)))[0]
-        since = min(known.before_stamp, known.crossed)
+        since = min(known.came_at, known.crossed)
         return context.emergencies.near(tracks.camera, place, since, tracks.stamp)
 
     def _line_in(self, tracks: Tracks) -> "Line":
@@ -156,6 +161,8 @@ class SignalLine:
         self, known: Crossing, user: RoadUser, tracks: Tracks, line: "Line", context: Context
     ) -> Finding | None:
         s, size = self.common, geometry.size(user.box)
+        if self._is_cut(known, user, line):
+            return None
         if known.stamp and (
             tracks.stamp - known.stamp > s.gap * SECOND
             or geometry.distance(known.foot, user.foot) > s.leap * size
@@ -177,6 +184,8 @@ class SignalLine:
         if red is None or (known.red and known.crossed and red.since != known.red.since):
             known.acquit()
             return None
+        if known.before and not known.came_at:
+            known.came_at = self._arrival(known, extent, tracks.stamp, line)
         if line.depth(extent.front_least) <= margin:
             return None
         if not known.crossed and known.before >= s.min_before:
@@ -185,6 +194,12 @@ class SignalLine:
             return None
         return self.judge(known, user, extent, tracks, line, red)
 
+    def _is_cut(self, known: Crossing, user: RoadUser, line: "Line") -> bool:
+        """Whether somebody nearer hides its lower part: it then seems to be further on."""
+        height = user.height / line.footprint.scale(user)
+        known.tall = max(0.99 * known.tall, height)
+        return height < self.common.cut * known.tall
+
     def _margin(self, user: RoadUser, line: "Line") -> float:
         """Pixels from the line to be clearly before or past it."""
         s, size = self.common, geometry.size(user.box)
@@ -192,14 +207,21 @@ class SignalLine:
         ground = (s.past_ground + footprint.view.stddev) * footprint.pixels_per_metre(user)
         return max(s.past_least * size, min(s.past * size, ground)) if ground > 0 else s.past * size
 
+    def _arrival(self, known: Crossing, extent: Extent, stamp: int, line: "Line") -> int:
+        """When its front was at the line at the earliest: between the last look before it and
+        this one, and rather early, since it may have been braking."""
+        d0, d1 = line.depth(known.before_front), line.depth(extent.front_most)
+        share = d0 / (d0 - d1) if d1 > 0 > d0 else 1.0
+        return known.before_stamp + int(self.common.braking * share * (stamp - known.before_stamp))
+
     def _cross(
         self, known: Crossing, extent: Extent, stamp: int, line: "Line", context: Context
     ) -> None:
-        before, known.before = known.before_stamp, 0
-        red = self.red(context, before)
+        known.before = 0
+        red = self.red(context, known.came_at)
         if red is None:
             return
-        red_for = (before - red.since) / SECOND
+        red_for = (known.came_at - red.since) / SECOND
         if red_for > self.place.zone.grace and line.crossed_within(
             known.before_front, extent.front_least, self.common.beside
         ):

@@ -23,7 +23,7 @@ class EmergencySettings:
     """How far and how long others may be giving way."""
 
     near: float = 70.0  # m
-    hold: float = 6.0  # s after it was last seen there
+    hold: float = 3.0  # s after it was last seen there
     keep: float = 60.0  # s
     capacity: int = 1024
 

@@ -40,7 +40,8 @@ class IncidentSettings:
     slack_image: float = 2.0  # s likewise, known by the zone's name alone
     drift: float = 0.3  # of the way between the two moments by which places may be off
     track: float = 60.0  # s in which one track offends once
-    lost: float = 3.0  # s after which a lost track is not taken up again
+    lost: float = 3.0  # s after which a lost track is not taken up again,
+    wait: float = 60.0  # s likewise, of one that was waiting
     reach: float = 3.0  # m from where it should be by then,
     reach_speed: float = 3.0  # m/s that this grows by,
     unknown_speed: float = 10.0  # m/s likewise, where its speed is not known
@@ -157,7 +158,8 @@ class Incidents:
         if user.track_id == sight.track_id:
             return since <= s.track
         seconds = (finding.started - sight.stamp) / SECOND
-        if standing or not 0 < seconds <= s.lost:
+        waited = np.hypot(*sight.user.velocity) < MOVING  # and may have been hidden in a queue
+        if standing or not 0 < seconds <= (s.wait if waited else s.lost):
             return False  # who stands is known by his place; who was seen beside him is another
         return self._goes_on(sight, finding, seconds)
 
@@ -178,7 +180,8 @@ class Incidents:
         velocity = np.array(sight.user.velocity)
         known = bool(np.isfinite(velocity).all())
         expected = feet[0] + (velocity * seconds if known else 0.0)
-        reach = s.reach + (s.reach_speed if known else s.unknown_speed) * seconds
+        speed = s.reach_speed if known else s.unknown_speed
+        reach = s.reach + speed * min(seconds, s.lost)
         return bool(np.hypot(*(feet[1] - expected)) <= reach)
 
     def _apart(self, incident: _Incident, finding: Finding, place: Vector) -> float | None:

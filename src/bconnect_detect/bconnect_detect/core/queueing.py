@@ -4,8 +4,9 @@
          [car]    [car]  -->    lane: V waits for W. When W drives off, or is gone, V is given
                                 a moment to follow; after that it stands because it wants to.
 
-A leader may be hidden behind V from the camera's place: one who stood there is taken to stand
-there until somebody is seen driving on ahead, or for ``hidden`` s.
+Who drove in ahead of V when that stood already is no leader. A leader may be hidden behind V
+from the camera's place: one who stood there is taken to stand there until somebody is seen
+driving on ahead, or for ``hidden`` s.
 """
 
 from collections import deque
@@ -32,6 +33,7 @@ class QueueSettings:
     gap_image: float = 1.5
     beside_image: float = 0.6
     stood: float = 1.0  # s W must have stood
+    later: float = 3.0  # s after V, from which W came too late to be waited for
     start: float = 5.0  # s V is given to follow
     moving: float = 2.0  # m/s, or box sizes per s, of one that drives
     window: float = 0.8  # s of way that give a velocity
@@ -62,7 +64,9 @@ class Queue:
         self._size = (0, 0)
         self._flow = np.zeros(2)
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.start * SECOND))
-        self._standing = Standing(StandingSettings(forget=self.settings.hidden))
+        self._standing = Standing(
+            StandingSettings(forget=self.settings.hidden, handover=self.settings.hidden)
+        )
 
     def heading(self, user: RoadUser, stamp: int) -> Vector:
         """Unit vector (m or pixels) of where it drove, or else of the zone's traffic; NaN: none
@@ -101,9 +105,13 @@ class Queue:
         place, unit = self._place(user)
         ahead = self.heading(user, stamp)
         found = None
+        since = next((s.started for s in self._standing if s.track_id == user.track_id), stamp)
+        late = since + int(self.settings.later * SECOND)
         for spot in self._standing:
             stood = spot.dwell >= self.settings.stood * SECOND and spot.off_since is None
             if not stood or spot.track_id == user.track_id:
+                continue
+            if spot.started > late and (spot.seen < stamp or self._drove(spot, stamp)):
                 continue
             off = self._spot_place(spot) - place
             if self._is_ahead(off, ahead, unit, user) and geometry.iou(spot.anchor, user.box) < 0.6:
@@ -134,7 +142,7 @@ class Queue:
         feet = geometry.feet(tracks.boxes[rows])
         region = geometry.to_pixels(self._region, tracks.width, tracks.height)
         low, high = region.min(axis=0), region.max(axis=0)
-        reach = (high - low) / 2 + 2 * (tracks.boxes[rows, 2:] - tracks.boxes[rows, :2])
+        reach = (high - low) / 4 + 2 * (tracks.boxes[rows, 2:] - tracks.boxes[rows, :2])
         near = ((feet >= low - reach) & (feet <= high + reach)).all(axis=1)
         rows, feet = rows[near], feet[near]
         places = self.view.places(feet) if self.view else feet
@@ -147,6 +155,10 @@ class Queue:
         if self.view:
             return self.view.places(foot[None])[0], 1.0
         return foot, geometry.size(user.box)
+
+    def _drove(self, spot: Spot, stamp: int) -> bool:
+        """Whether one who stands was seen driving there."""
+        return self._ways.touch(spot.track_id, stamp).heading is not None
 
     def _spot_place(self, spot: Spot) -> Vector:
         """Where one stands."""

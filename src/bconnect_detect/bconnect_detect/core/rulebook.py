@@ -109,7 +109,7 @@ class RuleBook:
 def _sound(tracks: Tracks) -> Tracks:
     """Without boxes that are no boxes: not finite, or far outside of any image."""
     with np.errstate(invalid="ignore"):
-        good = (np.abs(tracks.boxes) < _WILD).all(axis=1)
+        good = np.asarray((np.abs(tracks.boxes) < _WILD).all(axis=1), np.bool_)
     return tracks if good.all() else tracks.select(good)
 
 

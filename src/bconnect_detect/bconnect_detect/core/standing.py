@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import exp
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bconnect_detect.core import geometry
 from bconnect_detect.core.types import SECOND, Box, Pair, RoadUser
 
@@ -61,6 +64,12 @@ def _foot(box: Box) -> Pair:
     return (box[0] + box[2]) / 2, box[3]
 
 
+def _overlaps(boxes: list[Box], anchors: list[Box]) -> NDArray[np.float64]:
+    """IoU of every box with every anchor."""
+    both = (np.array(part, np.float64).reshape(-1, 4) for part in (boxes, anchors))
+    return geometry.iou_matrix(*both)
+
+
 class Standing:
     """The spots of one zone."""
 
@@ -75,10 +84,12 @@ class Standing:
         """
         self._expire(stamp)
         left = self._match_ids(users, stamp, counts)
-        for user in left:
+        known = list(self._spots)
+        overlaps = _overlaps([user.box for user in left], [spot.anchor for spot in known])
+        for user, overlap in zip(left, overlaps, strict=True):
             if self._double(user, stamp):
                 continue
-            spot = self._match_place(user, stamp)
+            spot = self._match_place(known, overlap, stamp)
             if spot is not None:
                 spot.track_id = user.track_id
                 self._look(spot, user, stamp, counts)
@@ -137,17 +148,23 @@ class Standing:
         """Whether this is a second box on a vehicle already seen in this image."""
         same = self.settings.same_place
         return any(
-            s.seen == stamp and geometry.iou(s.user.box, user.box) >= same for s in self._spots
+            s.seen == stamp
+            and abs(s.user.box[0] - user.box[0]) < user.width  # or they share too little
+            and geometry.iou(s.user.box, user.box) >= same
+            for s in self._spots
         )
 
-    def _match_place(self, user: RoadUser, stamp: int) -> Spot | None:
+    def _match_place(
+        self, known: list[Spot], overlap: NDArray[np.float64], stamp: int
+    ) -> Spot | None:
         best, best_iou = None, self.settings.same_place
-        for spot in self._spots:
+        for index in np.flatnonzero(overlap >= best_iou):
+            spot = known[int(index)]
             patience = self._memory(spot) if spot.reported else self.settings.handover * SECOND
             if spot.seen == stamp or stamp - spot.seen > patience:
                 continue
-            if (overlap := geometry.iou(spot.anchor, user.box)) >= best_iou:
-                best, best_iou = spot, overlap
+            if overlap[index] >= best_iou:
+                best, best_iou = spot, float(overlap[index])
         return best
 
     def _look(self, spot: Spot, user: RoadUser, stamp: int, counts: Counts) -> None:

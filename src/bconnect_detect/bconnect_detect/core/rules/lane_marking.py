@@ -11,8 +11,8 @@ UU 22/2009 Art. 287(1) with 106(4)b: a solid marking may not be crossed.
           ------------------------------
 
 Refuses when
-- it was not seen ``looks`` times on each side, ``clear`` of its width away from the line:
-  a wheel on the line, or a swerve, is no crossing;
+- it was not seen a few times on each side, clearly beside the line, or all in all came over by
+  less than ``swing`` of its width: a wheel on the line, or a swerve, is no crossing;
 - the line was passed before its beginning or behind its end, or too near to either to say;
 - between two looks it moved sideways faster than vehicles do (an id that changed vehicles),
   or nobody saw it for a second;
@@ -39,14 +39,19 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import ViolationType, ZoneKind, word
 
 _WIDTH = 1.75  # m, of a car
+_WAY = 1.5  # m that tell a heading
 
 
 @dataclass(frozen=True, slots=True)
 class LaneMarkingSettings:
     """When a line was crossed."""
 
-    clear: float = 0.4  # of its width beside the line to be clearly on a side
-    looks: int = 3  # images of it clearly on each side
+    clear: float = 0.4  # widths beside the line to be clearly on the other side
+    looks: int = 3  # images of it there
+    clear_first: float = 0.25  # likewise on the side it came from, where it may have been
+    looks_first: int = 2  # seen for a moment only; nothing calibrated: as on the other
+    swing: float = 1.1  # widths it came over
+    heading: float = 0.5  # s of its way that tell where it is heading
     end: float = 1.0  # m from the line's ends that are doubtful
     end_image: float = 0.04  # likewise, of the line's length where nothing is calibrated
     reach: float = 4.0  # widths beside the line where vehicles are followed
@@ -134,7 +139,9 @@ class LaneMarking:
 
     def _step(self, way: _Way, mark: "_Mark", user: RoadUser, stamp: int) -> None:
         last = way.looks[-1] if way.looks else None
-        side, along = mark.measure(user, last.foot if last else user.foot)
+        since = stamp - int(self.settings.heading * SECOND)
+        then = next((look for look in way.looks if look.stamp >= since), None)
+        side, along = mark.measure(user, then.foot if then else user.foot)
         if last:
             seconds = (stamp - last.stamp) / SECOND
             allowed = self.settings.jump + self.settings.drift * seconds
@@ -147,11 +154,13 @@ class LaneMarking:
         side = np.array([look.side for look in looks])
         now = np.sign(side[-1])
         there = np.flatnonzero(side * now >= s.clear)
-        before = np.flatnonzero(side * now <= -s.clear)
-        if len(before) < s.looks or not len(there):
+        clear, needed = (s.clear_first, s.looks_first) if mark.view else (s.clear, s.looks)
+        before = np.flatnonzero(side * now <= -clear)
+        if len(before) < needed or not len(there):
             return None
         past = there[there > before[-1]]
-        if len(past) < s.looks:
+        swing = np.abs(side[before]).max() + np.abs(side[past]).max(initial=0.0)
+        if len(past) < s.looks or swing < s.swing:
             return None
         passage = looks[int(before[-1]) : int(past[0]) + 1]
         end = s.end / mark.length if mark.view else s.end_image
@@ -202,18 +211,25 @@ class _Mark:
         """Points (n, 2), pixels: along (0 and 1 are the ends) and beside the line, pixels."""
         return _beside(self._image, points)
 
-    def measure(self, user: RoadUser, last_foot: Pair) -> tuple[float, float]:
-        """Widths beside the line, and how far along it, of a vehicle's middle."""
+    def measure(self, user: RoadUser, earlier: Pair) -> tuple[float, float]:
+        """Widths beside the line, and how far along it, of a vehicle's middle; ``earlier``: its
+        foot a moment ago."""
         if self.view:
-            ahead = (self._ground[1] - self._ground[0]) / self.length
-            moved = np.array(user.foot) - last_foot
-            back = float(moved @ (self._image[1] - self._image[0])) < 0
-            middles = self.view.middles(user.kind, user.foot, -ahead if back else ahead)
+            middles = self.view.middles(user.kind, user.foot, self._heading(user.foot, earlier))
             if np.isfinite(middles).all():
                 along, side = _beside(self._ground, middles.mean(axis=0)[None])
                 return float(side[0]) / WIDTHS.get(user.kind, _WIDTH), float(along[0])
         along, side = self.in_image(np.array((user.foot,)))
         return float(side[0]) / max(user.width, 1.0), float(along[0])
+
+    def _heading(self, foot: Pair, earlier: Pair) -> np.ndarray:
+        """Along its way; too short to tell: along the line."""
+        ahead = (self._ground[1] - self._ground[0]) / self.length
+        then, now = self.view.places(np.array((earlier, foot)), anywhere=True)
+        way = float(np.hypot(*(now - then)))
+        if way > _WAY:
+            return np.asarray((now - then) / way)
+        return -ahead if float((now - then) @ ahead) < 0 else ahead
 
 
 def _beside(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ UU 22/2009 Art. 287(2) with 106(4)c: the signal (APILL) forbids to go on.
 Refuses when
 - the signal is unknown, stale, flapping or not red at any look from the line to the verdict,
   or no reading at or after the second position confirms it;
-- red was younger than the zone's ``grace`` when its front was last surely before the line:
+- red was younger than the zone's ``grace`` when its front came to the line at the earliest:
   from behind the rear is seen, and the front passed earlier, perhaps in amber;
 - it only stands on or past the line (that is stop_line), goes back, or was not seen before it;
 - without a drawn junction: it is less than ``depth`` box sizes past the line;

@@ -14,7 +14,7 @@ junction is Art. 287(2), the rule red_light.)
 
 Refuses when
 - the signal is unknown, stale or not red, at the crossing or at any look until the verdict;
-- red was younger than the zone's ``grace`` when it was last surely before the line;
+- red was younger than the zone's ``grace`` when its front came to the line at the earliest;
 - it already stood past or on the line when red began, or nobody saw it before the line;
 - it enters the junction (red_light's business), goes back, or never stands still;
 - the crossing is one leap (an id that changed vehicles) or lies beside the line;
