@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bconnect_detect.core.ground import Ground, feet_on_ground
 from bconnect_detect.core.ground_pose import pose_of
-from bconnect_detect.core.speed_doubts import confusable, covered
+from bconnect_detect.core.speed_doubts import confusable, covered, uncut
 from bconnect_detect.core.types import SECOND, RoadUser, Tracks
 from bconnect_site.kinds import RoadUserKind
 
@@ -212,3 +212,18 @@ def test_who_could_be_taken_for_whom():
     assert two(7.0, 2.0) == [True, True]
     assert two(12.0, 2.0) == [False, False]  # as fast: whoever it is, it is that fast
     assert two(7.0, 6.0) == [False, False]  # a lane further
+
+
+def test_a_box_that_is_cut_for_a_while_is_noticed():
+    way, looks = driver(STREET, straight((18, 1), 0, 12)), []
+    for tick in range(25):
+        t = tick / 10
+        (seen,) = way(t)
+        x0, y0, x1, y1 = seen.box
+        cut = 0.3 * (y1 - y0) if 10 <= tick < 16 else 0.0
+        looks.append((t, (x0, y0, x1, y1 - cut)))
+    times, boxes = (np.array(column) for column in zip(*looks, strict=True))
+    feet = feet_on_ground(STREET.calibration(), boxes, SIZE)
+    good = uncut(times, boxes, np.hypot(*feet.slopes[:, :, 0].T))
+    assert good.tolist() == [not 10 <= tick < 16 for tick in range(25)]
+    assert not uncut(times, boxes, np.full(25, np.nan)).any()

@@ -358,3 +358,19 @@ def test_no_verdict_on_what_stands(x, y, seed):
     random = np.random.default_rng(seed)
     shaken = lambda t: [user((x + random.normal(), y + random.normal()))]  # noqa: E731
     assert play(rule(), 15.0, shaken) == []
+
+
+def test_a_lawful_rider_half_hidden_for_a_while_is_not_found():
+    """A box cut from below throws its foot metres ahead, and back again."""
+    for begin in (1.0, 1.6, 2.2):
+        for share in (0.2, 0.4, 0.6):
+            way = driver(STREET, straight((8.0, 1.0), 0.0, 13.0))
+
+            def users(t, way=way, begin=begin, share=share):
+                at = way(t)
+                if not at or not begin <= t < begin + 0.8:
+                    return at
+                x0, y0, x1, y1 = at[0].box
+                return [replace(at[0], box=(x0, y0, x1, y1 - share * (y1 - y0)))]
+
+            assert play(rule(), 7.0, users) == []

@@ -103,11 +103,12 @@ class Links:
         stamp, places, spread, widths = seen
         lost = [u for u in self._users if u.id not in present and stamp > u.stamp]
         fits = np.full((len(new), len(lost)), np.inf)
+        if lost and new:
+            missing = _Missing(lost, stamp, self.settings)
+            for i, row in enumerate(new):
+                fits[i] = missing.fit(places[row], spread[row], float(widths[row]))
         for i, row in enumerate(new):
-            for j, user in enumerate(lost):
-                fits[i, j] = self._fit(user, stamp, places[row], spread[row], float(widths[row]))
-        for i, row in enumerate(new):
-            j = int(fits[i].argmin()) if len(lost) else -1
+            j = int(fits[i].argmin()) if lost else -1
             known[row].append(lost[j].id if j >= 0 and self._plain(fits, i, j) else int(raw[row]))
 
     def _plain(self, fits: Vector, i: int, j: int) -> bool:
@@ -116,23 +117,39 @@ class Links:
         others = np.concatenate((np.delete(fits[i], j), np.delete(fits[:, j], i)))
         return bool(best <= self.settings.fit and (others > best + self.settings.apart).all())
 
-    def _fit(self, user: _Lost, stamp: int, place: Vector, spread: Vector, width: float) -> float:
-        """Squared standard deviations from where a lost one must be; inf: it is not."""
-        s, seconds = self.settings, (stamp - user.stamp) / SECOND
-        ratio = width / user.width
-        if seconds > s.longest or not 1.0 / s.wider <= ratio <= s.wider:
-            return np.inf
-        velocity, doubt = user.velocity, user.doubt
-        if not np.isfinite(velocity).all():
-            seen = (user.stamp - user.began) / SECOND
-            if not seen > 0:
-                return np.inf
-            velocity = (user.place - user.start) / seen
-            doubt = float(np.sqrt(2 * np.trace(user.spread))) / seen + s.unknown
-        off = place - user.place - velocity * seconds
-        way = float(np.hypot(*velocity)) * seconds
-        if not np.hypot(*off) <= s.stray + way / 3:
-            return np.inf
-        loose = (doubt * seconds) ** 2 + (s.push * seconds**2 / 2) ** 2
-        whole = user.spread + spread + loose * np.eye(2)
-        return float(off @ np.linalg.solve(whole, off))
+
+class _Missing:
+    """Where those who are out of sight must be by now; columns of length m."""
+
+    def __init__(self, lost: list[_Lost], stamp: int, settings: LinkSettings) -> None:
+        self._settings = s = settings
+        seconds = np.array([stamp - u.stamp for u in lost]) / SECOND
+        places = np.array([u.place for u in lost])
+        self._spread = np.array([u.spread for u in lost])
+        self._widths = np.array([u.width for u in lost])
+        velocity, doubt = np.array([u.velocity for u in lost]), np.array([u.doubt for u in lost])
+        # Of those seen a few times only the ends of their way tell how fast they were.
+        seen = np.array([u.stamp - u.began for u in lost]) / SECOND
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rough = (places - np.array([u.start for u in lost])) / seen[:, None]
+            loose = np.sqrt(2 * self._spread.trace(axis1=1, axis2=2)) / seen + s.unknown
+        unknown = ~np.isfinite(velocity).all(axis=1)
+        velocity = np.where(unknown[:, None], rough, velocity)
+        doubt = np.where(unknown, loose, doubt)
+        self._places = places + velocity * seconds[:, None]
+        self._reach = s.stray + np.hypot(*velocity.T) * seconds / 3
+        self._loose = (doubt * seconds) ** 2 + (s.push * seconds**2 / 2) ** 2
+        self._good = (seconds <= s.longest) & np.isfinite(self._places).all(axis=1)
+
+    def fit(self, place: Vector, spread: Vector, width: float) -> Vector:
+        """Squared standard deviations (m,) of somebody off each of them; inf: it is not."""
+        made, s = np.full(len(self._places), np.inf), self._settings
+        off = place - self._places
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = width / self._widths
+            near = self._good & (np.hypot(*off.T) <= self._reach)
+            near &= (ratio >= 1.0 / s.wider) & (ratio <= s.wider)
+        for j in np.flatnonzero(near):
+            whole = self._spread[j] + spread + self._loose[j] * np.eye(2)
+            made[j] = off[j] @ np.linalg.solve(whole, off[j])
+        return np.where(np.isfinite(made), made, np.inf)

@@ -15,6 +15,7 @@ from bconnect_detect.core import geometry
 from bconnect_detect.core.fit import Fit, fit_way
 from bconnect_detect.core.ground import DEFAULT, Feet, GroundSettings, feet_on_ground
 from bconnect_detect.core.ground_pose import BLOCKS, SPREAD, USUAL_SPREAD, Pose, pose_of
+from bconnect_detect.core.speed_doubts import uncut
 from bconnect_detect.core.types import SECOND
 from bconnect_site.calibration import Calibration
 from bconnect_site.kinds import RoadUserKind
@@ -41,7 +42,8 @@ class SpeedSettings:
     max_speed: float = 70.0  # m/s, faster is no vehicle
     max_push: float = 12.0  # m/s2, harder is no vehicle
     outliers: float = 0.2  # share of looks far off the way
-    unit: float = 3.0  # times wider the looks may scatter than a box usually does
+    uncut: float = 0.6  # share of looks that must show all of it
+    unit: float = 1.7  # times wider the looks may scatter than a box usually does
     bend: float = 1.15  # of the chord, the way's length at most
     widest: float = 4.0 / KMH  # m/s, half the interval at most; above 100 km/h that share
     unseen_push: float = 1.2  # m/s2, standard deviation, where it was not seen
@@ -101,6 +103,11 @@ class Speedometer:
         if (np.diff(times) <= 0).any():
             return Refusal("stamps do not rise")
         feet = feet_on_ground(self._calibration, boxes, size, s.ground)
+        good = uncut(times, boxes, np.hypot(*feet.slopes[:, :, 0].T))
+        if good.mean() < s.uncut:
+            return Refusal("its box is cut too often")
+        times, rows = times[good], rows[good]
+        feet = Feet(*(column[good] for column in _columns(feet)))
         middles = self._middles(times, feet, kind)
         inside = self._inside(middles, region)
         if not inside.any():

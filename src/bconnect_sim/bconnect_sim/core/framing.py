@@ -14,8 +14,8 @@ from bconnect_sim.core.world import Point
 from bconnect_site import geometry
 
 DIGITS = 5  # of fractions: finer than a hundredth of a pixel
-REACH = 80.0  # m from the camera to which its calibration holds
-COARSE = 0.6  # m of ground per pixel row at which it ends
+REACH = 110.0  # m from the camera to which its calibration holds
+COARSE = 1.6  # m of ground per pixel row at which it ends
 _STEPS = 2000  # rows looked at for that
 _COLUMNS = 9
 
