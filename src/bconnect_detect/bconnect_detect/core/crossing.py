@@ -59,7 +59,7 @@ class Crossing:
     looks: int = 0  # images of it
     reported: bool = False
     trail: tuple[Pair, ...] = ()
-    tall: float = 0.0  # m, or pixels: its height, a little forgotten with each look
+    tall: float = 0.0  # m: its height, a little forgotten with each look
 
     def came(self, stamp: int, front: Pair) -> None:
         """It was seen surely before the line."""
@@ -197,7 +197,8 @@ class SignalLine:
     def _is_cut(self, known: Crossing, user: RoadUser, line: "Line") -> bool:
         """Whether somebody nearer hides its lower part: it then seems to be further on."""
         height = user.height / line.footprint.scale(user)
-        known.tall = max(0.99 * known.tall, height)
+        if height > 0:
+            known.tall = max(0.99 * known.tall, height)
         return height < self.common.cut * known.tall
 
     def _margin(self, user: RoadUser, line: "Line") -> float:

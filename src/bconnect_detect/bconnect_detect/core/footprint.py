@@ -30,6 +30,7 @@ WIDTHS = {Kind.MOTORCYCLE: 0.75, Kind.BUS: 2.5, Kind.TRUCK: 2.2}  # m
 SHARES = {Kind.MOTORCYCLE: 0.36, Kind.BUS: 0.67, Kind.TRUCK: 0.67}
 _LENGTH, _WIDTH, _SHARE = (1.8, 5.3), 1.75, 0.6
 _CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
+_UNITS = np.array(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))  # m
 _ROUNDS = 3  # of laying the rectangle
 
 
@@ -135,6 +136,13 @@ class Footprint:
         foot = self.view.places(np.array((user.foot,)))[0]
         moved = np.diff(self.view.pixels(np.array((foot, foot + self._ahead))), axis=0)
         return float(np.hypot(*moved[0]))
+
+    def scale(self, user: RoadUser) -> float:
+        """Pixels of what is 1 m high or wide where a vehicle stands; NaN: not calibrated."""
+        foot = self.view.places(np.array((user.foot,)))
+        a, b, c = self.view.pixels(foot + _UNITS)
+        steps = np.array((b - a, c - a))
+        return float(np.linalg.norm(steps, 2)) if np.isfinite(steps).all() else float("nan")
 
     def _from_box(self, user: RoadUser) -> Extent:
         share = SHARES.get(user.kind, _SHARE)
