@@ -39,6 +39,8 @@ class QueueSettings:
     window: float = 0.8  # s of way that give a velocity
     cleared: float = 20.0  # m ahead of a hidden W at which somebody drives on
     hidden: float = 90.0  # s
+    first: float = 2.0  # s after the first look in which who stands has stood before it
+    row: int = 3  # of those that may be a queue though nobody was seen driving
     fade: float = 0.98  # of the flow's direction, with each look at somebody who drives
 
 
@@ -63,6 +65,7 @@ class Queue:
         self._region, self._calibration = region, calibration
         self._size = (0, 0)
         self._flow = np.zeros(2)
+        self._began: int | None = None  # ns, first look
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.start * SECOND))
         self._standing = Standing(
             StandingSettings(forget=self.settings.hidden, handover=self.settings.hidden)
@@ -82,6 +85,7 @@ class Queue:
         if self._size != (size := (tracks.width, tracks.height)):
             self.clear()
             self._size, self.view = size, GroundView(self._calibration, size)
+        self._began = tracks.stamp if self._began is None else self._began
         self._ways.expire(tracks.stamp)
         users, places = self._users(tracks)
         self._standing.update(users, tracks.stamp, counts=True)
@@ -107,10 +111,13 @@ class Queue:
         found = None
         since = next((s.started for s in self._standing if s.track_id == user.track_id), stamp)
         late = since + int(self.settings.later * SECOND)
+        pair = not np.isfinite(ahead).all() and self._long_standing() < self.settings.row
         for spot in self._standing:
             stood = spot.dwell >= self.settings.stood * SECOND and spot.off_since is None
             if not stood or spot.track_id == user.track_id:
                 continue
+            if pair and spot.started <= self._first():
+                continue  # two who stood there before anybody looked are no queue
             if spot.started > late and (spot.seen < stamp or self._drove(spot, stamp)):
                 continue
             off = self._spot_place(spot) - place
@@ -120,6 +127,14 @@ class Queue:
             self._ways.touch(user.track_id, stamp).waited = stamp
         return found
 
+    def _first(self) -> int:
+        return (self._began or 0) + int(self.settings.first * SECOND)
+
+    def _long_standing(self) -> int:
+        """How many stand since before the first look."""
+        stood, first = self.settings.stood * SECOND, self._first()
+        return sum(spot.dwell >= stood and spot.started <= first for spot in self._standing)
+
     def starting(self, user: RoadUser, stamp: int) -> bool:
         """Whether a vehicle waited for somebody a moment ago."""
         waited = self._ways.touch(user.track_id, stamp).waited
@@ -127,6 +142,7 @@ class Queue:
 
     def clear(self) -> None:
         """Forget who is there; the way they drive is kept."""
+        self._began = None
         self._ways.clear()
         self._standing.clear()
 
