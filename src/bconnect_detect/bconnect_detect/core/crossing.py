@@ -35,7 +35,7 @@ class CrossingSettings:
     beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 1.0  # s between two looks at most
-    min_before: int = 2  # images of it before the line
+    min_before: int = 2  # images of its foot before the line, one of its front too
     braking: float = 0.8  # share of the time to the line, at even speed, that is believed
     cut: float = 0.8  # share of its height below which its foot is hidden, not further on
     forget: float = 20.0  # s
@@ -45,7 +45,8 @@ class CrossingSettings:
 class Crossing:
     """How far one track has come. Times in ns."""
 
-    before: int = 0  # images clearly before the line
+    seen: int = 0  # images of its foot clearly before the line
+    before: int = 0  # images of all of it clearly before the line
     before_stamp: int = 0
     came_at: int = 0  # when its front was at the line at the earliest; 0: it was not yet
     before_front: Pair = (0.0, 0.0)
@@ -69,7 +70,7 @@ class Crossing:
 
     def acquit(self) -> None:
         """Whatever it did, it is not this; it must come from before the line again."""
-        self.before, self.crossed, self.came_at = 0, 0, 0
+        self.seen, self.before, self.crossed, self.came_at = 0, 0, 0, 0
         self.stands_at, self.looks = None, 0
 
 
@@ -171,10 +172,11 @@ class SignalLine:
         known.trail = (*known.trail[-31:], user.foot)
         known.stamp, known.foot = tracks.stamp, user.foot
         depth = line.depth(user.foot)
+        known.seen += depth < -s.past * size
         if depth < -s.far * size:
             known.came(tracks.stamp, user.foot)
             return None
-        if depth > 0 and not known.crossed and known.before < s.min_before:
+        if depth > 0 and not known.crossed and not self._came_from_before(known):
             return None  # from the side, or acquitted
         extent, margin = line.footprint.extent(user), self._margin(user, line)
         if line.depth(extent.front_most) < -margin:
@@ -188,11 +190,14 @@ class SignalLine:
             known.came_at = self._arrival(known, extent, tracks.stamp, line)
         if line.depth(extent.front_least) <= margin:
             return None
-        if not known.crossed and known.before >= s.min_before:
+        if not known.crossed and self._came_from_before(known):
             self._cross(known, extent, tracks.stamp, line, context)
         if not known.crossed or known.reported:
             return None
         return self.judge(known, user, extent, tracks, line, red)
+
+    def _came_from_before(self, known: Crossing) -> bool:
+        return known.before > 0 and known.seen >= self.common.min_before
 
     def _is_cut(self, known: Crossing, user: RoadUser, line: "Line") -> bool:
         """Whether somebody nearer hides its lower part: it then seems to be further on."""
