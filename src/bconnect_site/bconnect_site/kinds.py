@@ -23,6 +23,21 @@ class RoadUserKind(IntEnum):
     TRUCK = 7
 
 
+class Colour(IntEnum):
+    """RoadUser.COLOUR_*, of a vehicle's body."""
+
+    UNKNOWN = 0
+    WHITE = 1
+    BLACK = 2
+    GREY = 3
+    RED = 4
+    ORANGE = 5
+    YELLOW = 6
+    GREEN = 7
+    BLUE = 8
+    BROWN = 9
+
+
 class ViolationType(IntEnum):
     """Finding.TYPE_*; a rule is called by the word of the violation it finds."""
 
@@ -120,6 +135,17 @@ class PlateState(IntEnum):
     READ = 3
 
 
+class PlateColour(IntEnum):
+    """PlateReading.COLOUR_*, of a plate's base."""
+
+    UNKNOWN = 0
+    WHITE = 1
+    BLACK = 2
+    YELLOW = 3
+    RED = 4
+    GREEN = 5
+
+
 class EvidenceKind(IntEnum):
     """Evidence.KIND_*"""
 
@@ -131,6 +157,8 @@ class EvidenceKind(IntEnum):
     CONTEXT_BEFORE = 5
     CONTEXT_AFTER = 6
     ANNOTATED = 7
+    FACTS = 8
+    RELEASE = 9
 
 
 class CitationStatus(IntEnum):
@@ -171,6 +199,25 @@ class TowStatus(IntEnum):
     EN_ROUTE = 3
     DONE = 4
     CANCELLED = 5
+    PROPOSED = 6
+
+
+class StickerStatus(IntEnum):
+    """StickerTask.STATUS_*"""
+
+    UNKNOWN = 0
+    REQUESTED = 1
+    ACKNOWLEDGED = 2
+    DONE = 3
+    CANCELLED = 4
+
+
+class Outcome(IntEnum):
+    """Compliance.OUTCOME_*"""
+
+    UNKNOWN = 0
+    COMPLIED = 1
+    IGNORED = 2
 
 
 Kind = TypeVar("Kind", bound=IntEnum)

@@ -25,9 +25,13 @@ ANNOUNCEMENTS = "announcements"
 SPEAKER_STATE = "speaker_state"
 CITATIONS = "citations"
 TOW_JOBS = "tow_jobs"
+COMPLIANCE = "compliance"
+STICKER_TASKS = "sticker_tasks"
+RULE_TRUST = "rule_trust"
 SITE_INFO = "site_info"
 REVIEW_CITATION = "review_citation"
 UPDATE_TOW_JOB = "update_tow_job"
+UPDATE_STICKER_TASK = "update_sticker_task"
 
 
 def is_name(text: str) -> bool:
