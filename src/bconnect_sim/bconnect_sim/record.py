@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
@@ -17,8 +18,7 @@ from bconnect_site.loaded import LoadedSite
 
 SECOND = 1_000_000_000  # ns
 MODEL = "simulation"
-_EMPTY = np.zeros(0, np.float32)
-_UNKNOWN = ("position_x", "position_y", "velocity_x", "velocity_y")
+_USERS = "bconnect_msgs/msg/RoadUserArray"
 
 
 class Recording:
@@ -29,11 +29,10 @@ class Recording:
         self._site = loaded.site.site
         self._cameras = tuple(loaded.site.cameras)
         self._sizes = [(c.detect.width, c.detect.height) for c in loaded.site.cameras.values()]
-        self._array = bag.type("bconnect_msgs/msg/RoadUserArray")
         self._aspects: dict[str, tuple[str, int]] = {}  # as many as the site has signals
         self._states: dict[int, tuple[CameraState, int]] = {}  # as many as it has cameras
-        unknown = [(name, name + "_stddev") for name in _UNKNOWN]
-        self._unknown = {name: _EMPTY for pair in unknown for name in pair}
+        self._array, nothing = bag.type(_USERS), bag.make(_USERS)
+        self._nothing = {f.name: getattr(nothing, f.name) for f in fields(nothing)}
 
     def stamp(self, time: float) -> int:
         """ns since 1970 of s since the scenario's start."""
@@ -121,7 +120,7 @@ class Recording:
         stamp, name = self.stamp(time), self._cameras[camera]
         width, height = self._sizes[camera]
         sides = np.ascontiguousarray(found.boxes.T)
-        message = self._array(
+        told = dict(
             header=self._bag.header(stamp, names.optical_frame(self._site, name)),
             image_width=width,
             image_height=height,
@@ -136,8 +135,8 @@ class Recording:
             riders=found.riders,
             helmets=found.helmets,
             emergency=found.emergency,
-            **self._unknown,
         )
+        message = self._array(**{**self._nothing, **told})
         self._bag.write(self._topic(names.DETECTIONS, name), message, stamp)
 
     def sightings(self, found: Sequence[Sighting]) -> None:
