@@ -36,6 +36,11 @@ class StateLayout:
         return self.root / "evidence"
 
     @property
+    def keys_dir(self) -> Path:
+        """The site's signing keys; nobody else may read it."""
+        return self.root / "keys"
+
+    @property
     def audio_dir(self) -> Path:
         """Spoken phrases, and what was spoken where there is no device."""
         return self.root / "audio"
