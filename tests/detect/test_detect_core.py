@@ -14,7 +14,13 @@ from bconnect_detect.core.detector import KIND_OF_NAME, Detections, kinds_of, ti
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.types import Finding, RoadUser, SignalReading, Tracks
 from bconnect_site.errors import ConfigError
-from bconnect_site.kinds import RoadUserKind, SignalAspect, SignalSource, ViolationType
+from bconnect_site.kinds import (
+    Colour,
+    RoadUserKind,
+    SignalAspect,
+    SignalSource,
+    ViolationType,
+)
 
 PERSON, BIKE, MOTOR, CAR, TRUCK = (
     RoadUserKind.PEDESTRIAN,
@@ -163,6 +169,7 @@ users = st.builds(
     position_stddev=pairs,
     velocity=pairs,
     velocity_stddev=pairs,
+    colour=st.sampled_from(Colour),
 )
 
 
@@ -188,6 +195,7 @@ def test_tracks_come_back_the_same(many, stamp):
             b.box,
         )
         assert same((a.riders, a.helmets), (b.riders, b.helmets))
+        assert a.colour is b.colour
         for name in ("position", "position_stddev", "velocity", "velocity_stddev"):
             got, wanted = getattr(a, name), getattr(b, name)
             # a pair of which one half is known to nobody may lose the other half
@@ -196,15 +204,16 @@ def test_tracks_come_back_the_same(many, stamp):
 
 def test_columns_that_nobody_knows_are_empty():
     msg = convert.tracks_to_msg(Tracks.of(T0, "c", SIZE, [user((10, 20))]))
-    assert len(msg.position_x) == len(msg.helmets) == 0 and len(msg.x_min) == 1
+    assert len(msg.position_x) == len(msg.helmets) == len(msg.colour) == 0 and len(msg.x_min) == 1
 
 
-@pytest.mark.parametrize("field", ["confidence", "track_id", "x_min", "position_x"])
+@pytest.mark.parametrize("field", ["confidence", "track_id", "x_min", "position_x", "colour"])
 def test_a_message_with_columns_of_other_lengths_is_refused(field: str):
     from array import array
 
     msg = convert.tracks_to_msg(Tracks.of(T0, "c", SIZE, [user((10, 20)), user((50, 60))]))
-    setattr(msg, field, array("q" if field == "track_id" else "f", [1, 2, 3]))
+    code = {"track_id": "q", "colour": "B"}.get(field, "f")
+    setattr(msg, field, array(code, [1, 2, 3]))
     with pytest.raises(ValueError, match="column"):
         convert.tracks_from_msg(msg, "c")
 
@@ -214,6 +223,14 @@ def test_a_kind_of_a_later_version_is_refused():
     msg.kind[0] = 99
     with pytest.raises(ValueError, match="kind 99"):
         convert.tracks_from_msg(msg, "c")
+
+
+def test_a_colour_of_a_later_version_is_unknown():
+    made = replace(user((10, 20)), colour=Colour.RED)
+    msg = convert.tracks_to_msg(Tracks.of(T0, "c", SIZE, [made, made]))
+    msg.colour[0] = 99
+    read = convert.tracks_from_msg(msg, "c")
+    assert [u.colour for u in read] == [Colour.UNKNOWN, Colour.RED]
 
 
 def test_a_finding_comes_back_the_same():

@@ -33,6 +33,7 @@ from bconnect_detect.core.violation import (
     Violation,
 )
 from bconnect_site.kinds import (
+    Colour,
     EvidenceKind,
     PlateState,
     RoadUserKind,
@@ -70,6 +71,8 @@ def tracks_to_msg(tracks: Tracks) -> RoadUserArray:
         setattr(msg, name, _floats(tracks.boxes[:, index]))
     for name in _NUMBERS:
         setattr(msg, name, _floats(getattr(tracks, name)))
+    if tracks.colour is not None and tracks.colour.any():
+        msg.colour = _column("B", tracks.colour, np.uint8)
     for name in _PAIRS:
         column = getattr(tracks, name)
         for index, field in enumerate(_pair_fields(name)):
@@ -101,6 +104,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
         confidence=np.array(msg.confidence, np.float32),
         boxes=np.column_stack(sides) if n else np.zeros((0, 4), np.float32),  # type: ignore[arg-type]
         **{name: _array(msg, name, n) for name in _NUMBERS},
+        colour=_colours(msg, n),
         frame_id=msg.header.frame_id,
         ground_frame=msg.ground_frame,
         **pairs,
@@ -109,7 +113,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
 
 def road_user_to_msg(user: RoadUser) -> RoadUserMsg:
     """One road user."""
-    msg = RoadUserMsg(kind=int(user.kind), track_id=user.track_id)
+    msg = RoadUserMsg(kind=int(user.kind), track_id=user.track_id, colour=int(user.colour))
     msg.confidence = user.confidence
     for name in _NUMBERS:
         setattr(msg, name, getattr(user, name))
@@ -134,6 +138,7 @@ def road_user_from_msg(msg: RoadUserMsg) -> RoadUser:
         position_stddev=(msg.position_x_stddev, msg.position_y_stddev),
         velocity=(msg.velocity_x, msg.velocity_y),
         velocity_stddev=(msg.velocity_x_stddev, msg.velocity_y_stddev),
+        colour=_colour(msg.colour),
     )
 
 
@@ -251,6 +256,21 @@ def _array(msg: RoadUserArray, name: str, n: int) -> Floats | None:
     if len(values) != n:
         raise ValueError(f"column {name} has {len(values)} entries, needs {n}")
     return np.array(values, np.float32)
+
+
+def _colour(number: int) -> Colour:
+    """A colour this software lacks is unknown: it accuses nobody, so nobody refuses for it."""
+    return Colour(number) if number in Colour._value2member_map_ else Colour.UNKNOWN
+
+
+def _colours(msg: RoadUserArray, n: int) -> NDArray[np.uint8] | None:
+    if not len(msg.colour):
+        return None
+    if len(msg.colour) != n:
+        raise ValueError(f"column colour has {len(msg.colour)} entries, needs {n}")
+    values = np.array(msg.colour, np.uint8)
+    values[values > max(Colour)] = Colour.UNKNOWN
+    return values
 
 
 def _pair_column(msg: RoadUserArray, name: str, n: int) -> Floats | None:

@@ -130,7 +130,7 @@ def _write_users(bag: BagWriter, site: str, found: Tracks) -> None:
     sides = found.boxes.T
     numbers = {
         name: column
-        for name in ("riders", "helmets", "emergency")
+        for name in ("riders", "helmets", "emergency", "colour")
         if (column := getattr(found, name)) is not None
     }
     message = bag.make(

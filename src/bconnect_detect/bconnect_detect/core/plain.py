@@ -11,6 +11,7 @@ from typing import Any
 from bconnect_detect.core.types import Finding, RoadUser, SignalReading
 from bconnect_detect.core.violation import PlateReading
 from bconnect_site.kinds import (
+    Colour,
     PlateState,
     RoadUserKind,
     SignalAspect,
@@ -36,6 +37,7 @@ def finding_to_dict(finding: Finding) -> Json:
         **moment("started", finding.started),
         "road_user": {
             "kind": word(user.kind),
+            "colour": word(user.colour),
             "track_id": user.track_id,
             "confidence": _number(user.confidence),
             "box": [_number(v) for v in user.box],
@@ -82,6 +84,7 @@ def finding_from_dict(body: Json) -> Finding:
             box=_floats(user["box"]),
             riders=_float(user["riders"]),
             helmets=_float(user["helmets"]),
+            colour=_kind(Colour, user.get("colour", "unknown")),
             **pairs,
         ),
         width=int(body["width"]),

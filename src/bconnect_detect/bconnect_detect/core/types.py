@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bconnect_site.kinds import RoadUserKind, SignalAspect, SignalSource, ViolationType
+from bconnect_site.kinds import (
+    Colour,
+    RoadUserKind,
+    SignalAspect,
+    SignalSource,
+    ViolationType,
+)
 
 SECOND = 1_000_000_000  # ns
 
@@ -43,6 +49,7 @@ class RoadUser:
     position_stddev: Pair = UNKNOWN_PAIR  # m
     velocity: Pair = UNKNOWN_PAIR  # m/s
     velocity_stddev: Pair = UNKNOWN_PAIR  # m/s
+    colour: Colour = Colour.UNKNOWN  # of a vehicle's body, in daylight
 
     @property
     def foot(self) -> Pair:
@@ -91,13 +98,14 @@ class Tracks:
     position_stddev: Floats | None = None  # (n, 2) m
     velocity: Floats | None = None  # (n, 2) m/s
     velocity_stddev: Floats | None = None  # (n, 2) m/s
+    colour: NDArray[np.uint8] | None = None  # (n,) Colour
     frame_id: str = ""
     ground_frame: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.kind)
         wanted = {"boxes": (n, 4), "track_id": (n,), "confidence": (n,)}
-        wanted |= dict.fromkeys(("riders", "helmets", "emergency"), (n,))
+        wanted |= dict.fromkeys(("riders", "helmets", "emergency", "colour"), (n,))
         wanted |= dict.fromkeys(_PAIR_COLUMNS, (n, 2))
         for name, shape in wanted.items():
             column = getattr(self, name)
@@ -134,6 +142,7 @@ class Tracks:
             position_stddev=pairs("position_stddev"),
             velocity=pairs("velocity"),
             velocity_stddev=pairs("velocity_stddev"),
+            colour=np.array([u.colour for u in users], np.uint8),
             frame_id=frame_id,
         )
 
@@ -154,6 +163,7 @@ class Tracks:
             position_stddev=_pair(self.position_stddev, index),
             velocity=_pair(self.velocity, index),
             velocity_stddev=_pair(self.velocity_stddev, index),
+            colour=Colour.UNKNOWN if self.colour is None else Colour(int(self.colour[index])),
         )
 
     def __iter__(self) -> Iterator[RoadUser]:

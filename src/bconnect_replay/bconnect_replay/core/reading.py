@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bconnect_detect.core.types import SECOND, Floats, PlateSighting, SignalReading, Tracks
-from bconnect_site.kinds import CameraState, RoadUserKind, SignalAspect, SignalSource
+from bconnect_site.kinds import CameraState, Colour, RoadUserKind, SignalAspect, SignalSource
 
 _SIDES = ("x_min", "y_min", "x_max", "y_max")
 _NUMBERS = ("riders", "helmets", "emergency")
@@ -50,8 +51,19 @@ def tracks_of(message: Any, camera: str) -> Tracks:
         boxes=boxes,
         frame_id=message.header.frame_id,
         ground_frame=message.ground_frame,
+        colour=_colours(message, n),
         **columns,
     )
+
+
+def _colours(message: Any, n: int) -> NDArray[np.uint8] | None:
+    values = np.array(getattr(message, "colour", ()), np.uint8)  # older bags have none
+    if not len(values):
+        return None
+    if len(values) != n:
+        raise ValueError(f"column colour has {len(values)} entries, needs {n}")
+    values[values > max(Colour)] = Colour.UNKNOWN
+    return values
 
 
 def _column(message: Any, name: str, n: int, needed: bool = False) -> Floats | None:
