@@ -9,6 +9,7 @@ import pytest
 from replay_scenes import SITE, T0, make_folder, write_info, write_users
 
 from bconnect_replay.adapters import bag as bags
+from bconnect_replay.adapters import bag_types
 from bconnect_replay.adapters.bag import BagError, BagReader, BagWriter, make, own_types
 from bconnect_site.errors import ConfigError
 
@@ -85,11 +86,24 @@ def test_no_bag_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.99])
-def test_a_cut_off_bag_is_one_sentence(tmp_path: Path, keep: float) -> None:
+def test_a_cut_off_bag_is_read_as_far_as_it_is_whole(tmp_path: Path, keep: float) -> None:
     file = small(tmp_path / "bag") / "bag.mcap"
     data = file.read_bytes()
     file.write_bytes(data[: int(keep * len(data))])
-    assert "is damaged or cut off" in refused(tmp_path / "bag")
+    with BagReader(tmp_path / "bag") as bag:
+        read = len(list(bag.messages()))
+        assert bag.warnings == [f"{file}: was cut off: {read} messages are whole"]
+    assert file.read_bytes() == data[: int(keep * len(data))], "the recording itself is not touched"
+
+
+def test_a_bag_that_lost_its_metadata_is_read_whole(tmp_path: Path) -> None:
+    folder = small(tmp_path / "bag")
+    with BagReader(folder) as bag:
+        before = list(bag.raw())
+    (folder / "metadata.yaml").unlink()
+    with BagReader(folder) as bag:
+        assert list(bag.raw()) == before
+        assert bag.warnings == [f"{folder}: metadata.yaml was missing: made anew from the files"]
 
 
 @pytest.mark.parametrize("at", [0.01, 0.2, 0.5, 0.8])
@@ -139,7 +153,7 @@ def with_definition(old: str, new: str, folder: Path, monkeypatch: pytest.Monkey
     """Writes a bag as another version would: one line of SignalState.msg is another."""
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-    text = (bags.definitions() / "SignalState.msg").read_text()
+    text = (bag_types.definitions() / "SignalState.msg").read_text()
     assert old in text
     store = get_typestore(Stores.ROS2_KILTED)
     name = "bconnect_msgs/msg/SignalState"

@@ -7,35 +7,28 @@ definitions it carries; what this version has added since is filled with "unknow
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from rosbags.interfaces import (
-    Connection,
-    MessageDefinitionFormat,
-    Nodetype,
-    Qos,
-    QosDurability,
-    QosHistory,
-    QosLiveliness,
-    QosReliability,
-    QosTime,
-)
+from rosbags.interfaces import Connection, MessageDefinitionFormat, Nodetype
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
-from rosbags.typesys.store import Typestore
 
+from bconnect_replay.adapters.bag_rescue import needs_rescue, rescue
+from bconnect_replay.adapters.bag_types import (
+    BagError,
+    definitions,
+    make,
+    message_type,
+    nothing,
+    offered_qos,
+    own_types,
+)
 from bconnect_site.errors import ConfigError, suggest
 
-PACKAGE = "bconnect_msgs"
-_NEVER = QosTime(0, 0)  # unspecified: the middleware's default
-
-
-class BagError(ConfigError):
-    """A bag cannot be read or written; one sentence."""
+__all__ = ["BagError", "BagReader", "BagWriter", "Topic", "definitions", "make", "own_types"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +38,6 @@ class Topic:
     name: str
     type: str  # "bconnect_msgs/msg/SignalState"
     count: int
-
-
-@cache
-def own_types() -> Typestore:
-    """ROS's common messages and ours, in this version."""
-    store = get_typestore(Stores.ROS2_KILTED)
-    types: dict[str, Any] = {}
-    for file in sorted(definitions().glob("*.msg")):
-        text = file.read_text(encoding="utf-8")
-        types.update(get_types_from_msg(text, f"{PACKAGE}/msg/{file.stem}"))
-    store.register(types)
-    return store
-
-
-def definitions() -> Path:
-    """Folder of our .msg files: the source tree's, else the installed share's.
-
-    Raises BagError when there is neither.
-    """
-    for above in Path(__file__).resolve().parents:
-        if (source := above / "src" / PACKAGE / "msg").is_dir():
-            return source
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        share = Path(get_package_share_directory(PACKAGE)) / "msg"
-    except (ImportError, LookupError):
-        share = Path()
-    if not share.name or not share.is_dir():
-        raise BagError(f"{PACKAGE}: its message definitions are neither installed nor in src/")
-    return share
-
-
-def _qos(latched: bool) -> Qos:
-    return Qos(
-        QosHistory.KEEP_LAST,
-        1 if latched else 10,
-        QosReliability.RELIABLE,
-        QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-        _NEVER,
-        _NEVER,
-        QosLiveliness.AUTOMATIC,
-        _NEVER,
-        False,
-    )
 
 
 class BagWriter:
@@ -120,7 +68,7 @@ class BagWriter:
 
     def type(self, name: str) -> Any:
         """Class of a message, e.g. "bconnect_msgs/msg/SignalState"; it needs every field."""
-        return _type(self.types, name)
+        return message_type(self.types, name)
 
     def make(self, name: str, **fields: Any) -> Any:
         """A message; fields not given are empty or 0, sequences become arrays."""
@@ -148,9 +96,9 @@ class BagWriter:
             raise BagError(f"{self.folder}: {topic}: found stamp {stamp_ns}, needs 0 or more")
         connection = self._topics.get(topic)
         if connection is None:
-            _type(self.types, type_name)
+            message_type(self.types, type_name)
             connection = self._writer.add_connection(
-                topic, type_name, typestore=self.types, offered_qos_profiles=[_qos(latched)]
+                topic, type_name, typestore=self.types, offered_qos_profiles=[offered_qos(latched)]
             )
             self._topics[topic] = connection
         elif connection.msgtype != type_name:
@@ -163,23 +111,26 @@ class BagWriter:
 class BagReader:
     """Reads a bag: ``with BagReader(folder) as bag: for topic, message, stamp in bag.messages()``.
 
-    Raises BagError when it cannot be read, or speaks another version of our messages.
+    A bag whose recording was cut off is read as far as it is whole, from a copy; ``warnings``
+    says so. Raises BagError when it cannot be read, or speaks another version of our messages.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise BagError(f"{self.folder}: there is no such bag (a folder with metadata.yaml)")
-        if not (self.folder / "metadata.yaml").is_file():
+        self.warnings: list[str] = []
+        self._stack = ExitStack()
+        readable = self._readable()
+        if not (readable / "metadata.yaml").is_file():
             raise BagError(
                 f"{self.folder}: metadata.yaml is missing: not a bag, or its recording was cut off"
             )
         self.topics: dict[str, Topic] = {}
         self._types = get_typestore(Stores.EMPTY)
         self._filled: dict[str, dict[str, Any]] = {}
-        self._stack = ExitStack()
         try:
-            self._reader = self._stack.enter_context(Reader(self.folder))
+            self._reader = self._stack.enter_context(Reader(readable))
             self._open()
         except ConfigError:
             self.close()
@@ -187,6 +138,18 @@ class BagReader:
         except Exception as error:  # whatever a damaged file makes of the library
             self.close()
             raise self._damaged(error) from error
+
+    def _readable(self) -> Path:
+        """The bag's folder, or a copy of what is whole in it."""
+        if not needs_rescue(self.folder):
+            return self.folder
+        copy = Path(self._stack.enter_context(TemporaryDirectory(prefix="bconnect-bag-"))) / "bag"
+        try:
+            self.warnings += rescue(self.folder, copy)
+        except OSError as error:
+            self.close()
+            raise self._damaged(error) from error
+        return copy
 
     def _open(self) -> None:
         types: dict[str, Any] = {}
@@ -265,7 +228,7 @@ class BagReader:
         except Exception as error:
             raise self._damaged(error) from error
         for field, description in self._filled.get(name, {}).items():
-            setattr(message, field, _nothing(own_types(), description))
+            setattr(message, field, nothing(own_types(), description))
         return message
 
     def _damaged(self, error: Exception) -> BagError:
@@ -300,52 +263,3 @@ def _named(description: Any) -> str:
     if kind in (Nodetype.ARRAY, Nodetype.SEQUENCE):
         kind, what = what[0]
     return what if kind == Nodetype.NAME else ""
-
-
-def _type(types: Typestore, name: str) -> Any:
-    if name not in types.types:
-        known = [n for n in types.types if n.startswith(name.partition("/")[0])]
-        raise BagError(f'no message is called "{name}"{suggest(name, known)}')
-    return types.types[name]
-
-
-def make(types: Typestore, name: str, **fields: Any) -> Any:
-    """A message of a type store; fields not given are empty or 0, sequences become arrays."""
-    made = _type(types, name)
-    described = dict(types.fielddefs[name][1])
-    for field in fields:
-        if field not in described:
-            raise BagError(f'{name} has no field "{field}"{suggest(field, described)}')
-    return made(
-        **{
-            field: _fit(description, fields[field])
-            if field in fields
-            else _nothing(types, description)
-            for field, description in described.items()
-        }
-    )
-
-
-def _fit(description: Any, value: Any) -> Any:
-    kind, what = description
-    if kind in (Nodetype.ARRAY, Nodetype.SEQUENCE) and what[0][0] == Nodetype.BASE:
-        base = what[0][1][0]
-        return list(value) if base == "string" else np.ascontiguousarray(value, _dtype(base))
-    return value
-
-
-def _nothing(types: Typestore, description: Any) -> Any:
-    kind, what = description
-    if kind == Nodetype.NAME:
-        return make(types, what)
-    if kind == Nodetype.BASE:
-        zero: Any = {"string": "", "bool": False}
-        return zero.get(what[0], 0.0 if what[0].startswith("float") else 0)
-    inner, size = what
-    if inner[0] != Nodetype.BASE or inner[1][0] == "string":
-        return [_nothing(types, inner) for _ in range(size if kind == Nodetype.ARRAY else 0)]
-    return np.zeros(size if kind == Nodetype.ARRAY else 0, _dtype(inner[1][0]))
-
-
-def _dtype(base: str) -> Any:
-    return {"bool": np.bool_, "byte": np.uint8, "char": np.uint8, "octet": np.uint8}.get(base, base)

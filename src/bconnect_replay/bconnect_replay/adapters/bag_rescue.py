@@ -1,0 +1,143 @@
+"""Bags that were cut off: what is whole in them, made readable again in another folder.
+
+The recording itself is never touched: it may be evidence, or still growing.
+"""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
+from mcap.records import Channel, Message, Schema
+from mcap.stream_reader import StreamReader
+from mcap.writer import CompressionType, Writer
+
+from bconnect_replay.adapters.bag_file import CHUNK, FileInfo, TopicInfo, write_metadata
+
+MAGIC = b"\x89MCAP0\r\n"
+LARGEST_RECORD = 1 << 30  # bytes; a longer one is damage
+# What a damaged file makes of the library, its decompressor and our reading of it.
+_DAMAGE = (McapError, EOFError, ValueError, KeyError, OverflowError, MemoryError)
+
+
+def is_whole(file: Path) -> bool:
+    """Whether an MCAP file was completed."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-len(MAGIC), os.SEEK_END)
+            return stream.read() == MAGIC
+    except OSError:
+        return False
+
+
+def needs_rescue(folder: Path) -> bool:
+    """Whether a bag of MCAP files was cut off, or lost its metadata.yaml."""
+    files = sorted(folder.glob("*.mcap"))
+    lost = not (folder / "metadata.yaml").is_file()
+    return bool(files) and (lost or any(not is_whole(file) for file in files))
+
+
+def rescue(folder: Path, into: Path) -> list[str]:
+    """Makes a readable copy of a cut-off bag in the new folder ``into``.
+
+    Whole files are linked, others copied as far as they are whole. Returns what was done, one
+    sentence each. Raises OSError.
+    """
+    into.mkdir(parents=True)
+    infos: list[FileInfo] = []
+    topics: dict[str, TopicInfo] = {}
+    said: list[str] = []
+    if not (folder / "metadata.yaml").is_file():
+        said.append(f"{folder}: metadata.yaml was missing: made anew from the files")
+    for file in sorted(folder.glob("*.mcap"), key=_number):
+        whole = is_whole(file)
+        if whole:
+            (into / file.name).symlink_to(file.resolve())
+            info = _look(file, topics)
+        else:
+            info = _copy(file, into / file.name, topics)
+            said.append(f"{file}: was cut off: {info.messages} messages are whole")
+        infos.append(info)
+    write_metadata(into, infos, list(topics.values()))
+    return said
+
+
+def _number(file: Path) -> tuple[int, str]:
+    digits = re.search(r"_(\d+)$", file.stem)
+    return (int(digits[1]) if digits else 0, file.name)
+
+
+def _look(file: Path, topics: dict[str, TopicInfo]) -> FileInfo:
+    """What a whole file holds, by its summary."""
+    info = FileInfo(file.name)
+    with file.open("rb") as stream:
+        summary = make_reader(stream).get_summary()
+    if summary is None or summary.statistics is None:
+        return info
+    for number, count in summary.statistics.channel_message_counts.items():
+        channel = summary.channels[number]
+        info.counts[channel.topic] = info.counts.get(channel.topic, 0) + count
+    for channel in summary.channels.values():
+        _note(topics, channel, summary.schemas.get(channel.schema_id))
+    if info.messages:
+        info.start = summary.statistics.message_start_time
+        info.end = summary.statistics.message_end_time
+    return info
+
+
+def _copy(file: Path, target: Path, topics: dict[str, TopicInfo]) -> FileInfo:
+    """The whole records of a file as a complete file."""
+    info = FileInfo(file.name)
+    with file.open("rb") as source, target.open("xb") as stream:
+        writer = Writer(stream, chunk_size=CHUNK, compression=CompressionType.ZSTD)
+        writer.start(profile="ros2", library="bconnect")
+        with suppress(*_DAMAGE):  # as far as it is whole
+            _copy_records(source, writer, info, topics)
+        writer.finish()
+    return info
+
+
+def _copy_records(
+    source: IO[bytes], writer: Writer, info: FileInfo, topics: dict[str, TopicInfo]
+) -> None:
+    schemas: dict[int, Schema] = {}
+    channels: dict[int, Channel] = {}
+    written: dict[int, int] = {}
+    ours: dict[int, int] = {}
+    for record in StreamReader(source, record_size_limit=LARGEST_RECORD).records:
+        if isinstance(record, Schema):
+            schemas[record.id] = record
+            if record.id not in ours:
+                ours[record.id] = writer.register_schema(record.name, record.encoding, record.data)
+        elif isinstance(record, Channel):
+            channels[record.id] = record
+            if record.id not in written:
+                written[record.id] = writer.register_channel(
+                    record.topic,
+                    record.message_encoding,
+                    ours.get(record.schema_id, 0),
+                    record.metadata,
+                )
+            _note(topics, record, schemas.get(record.schema_id))
+        elif isinstance(record, Message):
+            writer.add_message(
+                written[record.channel_id],
+                record.log_time,
+                record.data,
+                record.publish_time,
+                record.sequence,
+            )
+            info.note(channels[record.channel_id].topic, record.log_time)
+
+
+def _note(topics: dict[str, TopicInfo], channel: Channel, schema: Schema | None) -> None:
+    if schema is not None and channel.topic not in topics:
+        topics[channel.topic] = TopicInfo(
+            channel.topic,
+            schema.name,
+            digest=channel.metadata.get("topic_type_hash", "unknown"),
+            qos=channel.metadata.get("offered_qos_profiles", ""),
+        )
