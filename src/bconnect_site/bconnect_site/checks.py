@@ -10,6 +10,7 @@ from bconnect_site import names
 from bconnect_site.errors import suggest
 from bconnect_site.fields import ENV
 from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
+from bconnect_site.ladder_checks import check_ladder
 from bconnect_site.law import Catalogue
 from bconnect_site.lights import controller_address, record_address
 from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE
@@ -56,7 +57,7 @@ def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, 
     found += _signals(site)
     found += _speakers(site)
     found += _sections(site)
-    found += _ladder(site)
+    found += check_ladder(site)
     found += _processes(site)
     return found
 
@@ -223,15 +224,6 @@ def _sections(site: dict[str, Any]) -> Found:
                 yield key, f"{gate} is no gate; a section lies between two zones of kind gate"
         if section.get("entry") is not None and section.get("entry") == section.get("exit"):
             yield ("sections", name, "exit"), "is the gate where the section begins"
-
-
-def _ladder(site: dict[str, Any]) -> Found:
-    ladder = mapping(site.get("ladder"))
-    if ladder.get("until") is not None and ladder.get("mode") == "enforcement":
-        yield ("ladder", "until"), "belongs to mode socialisation; mode is enforcement"
-    policies = ladder.get("policies")
-    if isinstance(policies, dict) and "default" not in policies:
-        yield ("ladder", "policies", "default"), "is missing; it answers what no other policy does"
 
 
 def node_keys(site: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _IN_SECONDS = (
     *("dwell", "grace", "cooldown", "before", "after", "timeout", "max_age"),
-    *("ring_seconds", "lost_seconds"),
+    *("ring_seconds", "lost_seconds", "watch"),
 )
 _UNITS = {
     **dict.fromkeys(_IN_SECONDS, "a number of seconds"),
@@ -24,6 +24,8 @@ _UNITS = {
     **dict.fromkeys(("width", "height", "image_size"), "a whole number of pixels"),
     **dict.fromkeys(("latitude", "longitude"), "a number of degrees"),
 }
+# Parts of a place that are pydantic's, or tags of alternatives, and no keys of the file.
+_NO_KEYS = ("[key]", "[policy]", "[rungs]", "[steps]")
 _TYPES = {
     "float_type": "a number",
     "int_type": "a whole number",
@@ -85,6 +87,9 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
 
 def _step(here: Any, part: str | int) -> Any:
     """The type one key further down; None where the key leads nowhere."""
+    if get_origin(here) in (Union, UnionType):
+        steps = (_step(_bare(arm), part) for arm in get_args(here))
+        return next((step for step in steps if step is not None), None)
     if isinstance(here, type) and issubclass(here, BaseModel):
         field = _fields(here).get(str(part))
         return _bare(field.annotation) if field else None
@@ -100,7 +105,8 @@ def _bare(annotation: Any) -> Any:
     if origin is Annotated:
         return _bare(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return _bare(next(a for a in get_args(annotation) if a is not type(None)))
+        arms = [arm for arm in get_args(annotation) if arm is not type(None)]
+        return _bare(arms[0]) if len(arms) == 1 else annotation
     return annotation
 
 
@@ -146,7 +152,7 @@ def faults(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, st
         # A list whose items failed is reported as too short as well.
         if item["type"] == "too_short" and any(p[: len(loc)] == loc != p for p in places):
             continue
-        key: Key = tuple(part for part in loc if part != "[key]")
+        key: Key = tuple(part for part in loc if part not in _NO_KEYS)
         entry = (key, _sentence(dict(item), key, model))
         if entry not in found:
             found.append(entry)

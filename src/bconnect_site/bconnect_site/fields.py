@@ -185,7 +185,15 @@ def _gate(value: str) -> str:
     return value
 
 
+def _camera_or_zone(value: str) -> str:
+    camera, slash, zone = value.partition("/")
+    if not names.is_name(camera) or (slash and not names.is_name(zone)):
+        raise fault(f'found "{value}"; needs a camera, or camera/zone, e.g. utara/bahu')
+    return value
+
+
 Gate = Annotated[str, AfterValidator(_gate)]
+CameraOrZone = Annotated[str, AfterValidator(_camera_or_zone)]
 Name = Annotated[
     str, AfterValidator(_name), Field(json_schema_extra={"pattern": names.NAME_PATTERN})
 ]

@@ -9,11 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bconnect_site import schedule
 from bconnect_site.fields import (
     Basis,
-    Clock,
-    Days,
     Gate,
     Kind,
     Line,
@@ -29,13 +26,14 @@ from bconnect_site.fields import (
     Timezone,
 )
 from bconnect_site.geometry import Point
+from bconnect_site.hours import Quiet, Window
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
+from bconnect_site.ladder import LadderSettings
 from bconnect_site.lights import Community
 from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
     EvidenceSettings,
-    LadderSettings,
     TrackerSettings,
 )
 
@@ -64,29 +62,6 @@ class Location(Strict):
     longitude: float = Field(ge=-180.0, le=180.0, description="degrees")
 
 
-class Window(Strict):
-    """Hours of some days, local time; an end before the start lies on the next day."""
-
-    days: Days = "daily"
-    start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-
-    def covers(self, local: datetime) -> bool:
-        """Whether a local time lies inside."""
-        return schedule.covers(schedule.parse_days(self.days), self.start, self.end, local)
-
-
-class Quiet(Strict):
-    """Hours in which a speaker keeps silent, local time, every day."""
-
-    start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-
-    def covers(self, local: datetime) -> bool:
-        """Whether a local time lies inside."""
-        return schedule.covers(frozenset(range(7)), self.start, self.end, local)
-
-
 class Zone(Strict):
     """A line or region of a camera's image on which rules stand."""
 
@@ -112,6 +87,9 @@ class Zone(Strict):
     )
     active: Annotated[tuple[Window, ...], Field(strict=False)] = Field(
         default=(), description="hours in which the zone holds; none given: always"
+    )
+    place: Name | None = Field(
+        default=None, description="what to call it aloud: a name under places in phrases.yaml"
     )
     applies_to: Annotated[tuple[RoadUserWord, ...], Field(strict=False, min_length=1)] | None = (
         Field(default=None, description="kinds of road user; none given: every vehicle")
@@ -205,6 +183,11 @@ class Speaker(Strict):
     device: Text = Field(default="default", description="ALSA or PortAudio device")
     hears: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
         default=(), description="cameras whose road users hear it"
+    )
+    junction: Name | None = Field(
+        default=None,
+        description="speakers of one junction speak one at a time; so do those that hear the "
+        "same camera",
     )
     volume: float = Field(default=0.8, ge=0.0, le=1.0)
     quiet: Quiet | None = None

@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bconnect_site.fields import Day, PolicyName, Seconds, StepWord, Strict, Text
+from bconnect_site.fields import Seconds, Strict, Text
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Steps = Annotated[tuple[StepWord, ...], Field(strict=False, min_length=1)]
 
 
 class DetectSettings(Strict):
@@ -16,23 +15,6 @@ class DetectSettings(Strict):
     width: int = Field(default=640, ge=32, le=7680, description="pixels")
     height: int = Field(default=360, ge=32, le=4320, description="pixels")
     rate: float = Field(default=10.0, gt=0.0, le=120.0, description="Hz")
-
-
-class LadderSettings(Strict):
-    """Which steps answer a violation."""
-
-    mode: Literal["socialisation", "enforcement"] = Field(
-        default="socialisation", description="socialisation: speak and count, no citation"
-    )
-    until: Day | None = Field(
-        default=None,
-        description="last day of socialisation, in the site's time zone; enforcement follows",
-    )
-    cooldown: Seconds = Field(default=60.0, description="s between two warnings to one road user")
-    policies: dict[PolicyName, Steps] = Field(
-        default={"default": ("reprimand", "announcement", "citation")},
-        description="violation type or default: the steps that answer it, softest first",
-    )
 
 
 class DetectorSettings(Strict):
