@@ -9,6 +9,7 @@ from typing import Any
 
 from bconnect_bringup.state import create, lock, set_aside, state_root
 from bconnect_bringup.supervisor import Job
+from bconnect_site import lawbook
 from bconnect_site.checks import check
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError
@@ -81,6 +82,7 @@ def prepare(
     try:
         aside = set_aside(layout) if fresh else None
         create(layout)
+        lawbook.check(loaded.catalogue(), layout.law_file)
         freeze(loaded, layout.site_file)
         made = plan(loaded, site_file=str(layout.site_file), state_dir=str(root))
         layout.plan_file.write_text(made.to_json(), encoding="utf-8")

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,12 +29,13 @@ from bconnect_node.base import BconnectNode
 from bconnect_node.health import OK
 from bconnect_node.run import run
 from bconnect_node.stamps import SECOND
-from bconnect_site import names
+from bconnect_site import lawbook, names
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState, word
 from bconnect_site.loader import LoadedSite, load_frozen
 from bconnect_site.model import Site
+from bconnect_site.state import LAW_FILE
 
 
 def _gates(site: Site) -> list[str]:
@@ -55,7 +57,10 @@ class RuleChecker(BconnectNode):
         loaded = load_frozen(self.params.site_file)
         site, law = loaded.site, loaded.catalogue()
         self._findings = self.create_publisher(Finding, names.FINDINGS, qos.EVENT)
-        today = datetime.fromtimestamp(self.now() // SECOND, ZoneInfo(site.timezone)).date()
+        self._zone = ZoneInfo(site.timezone)
+        today = datetime.fromtimestamp(self.now() // SECOND, self._zone).date()
+        self._law = lawbook.Held(law, Path(self.params.site_file).with_name(LAW_FILE))
+        self._law.hold(today)
         try:
             self._judge = Judge(site, law, today, self._calibrations(loaded))
         except ConfigError as error:
@@ -113,6 +118,8 @@ class RuleChecker(BconnectNode):
 
     def _publish(self, finding: CoreFinding, frame_id: str) -> None:
         self.send(self._findings, finding_to_msg(finding, frame_id))
+        if finding.catalogue_version not in self._law:  # came into force while we ran
+            self._law.hold(datetime.fromtimestamp(finding.stamp // SECOND, self._zone).date())
         self.health.tick(f"finding {word(finding.type)}")
         self.get_logger().info(f"{finding.camera}: {word(finding.type)}: {finding.explanation}")
 

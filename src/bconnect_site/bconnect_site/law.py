@@ -6,18 +6,20 @@ catalogue does not name is an error, and a penalty marked unsure stays marked.
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bconnect_site import find
+from bconnect_site import find, lawcheck
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.fields import BASIS_KINDS, Day, Name, Rule, Strict, Text
 from bconnect_site.kinds import ViolationType, word
 from bconnect_site.yamlfile import read_yaml
 
-ANY = "any"
+ANY = lawcheck.ANY
+Topic = Literal["evidence", "speed", "privacy", "decision"]
+Mapping = dict[Rule, dict[str, str]]
 
 
 class Penalty(Strict):
@@ -38,6 +40,31 @@ class Version(Strict):
     source: Text
     unsure: bool = Field(default=False, description="how it converts penalties is not settled")
     note: Text | None = None
+    fine_categories: dict[str, int] = Field(
+        default_factory=dict, description="rupiah, at most, of each category of fine"
+    )
+    mapping: Mapping = Field(
+        default_factory=dict, description="where this version maps a violation otherwise"
+    )
+
+
+class Support(Strict):
+    """A text that carries what the system does, beside the article that is cited."""
+
+    law: Text = Field(description="e.g. PP 80/2012")
+    article: Text
+    says: Text
+    supports: Annotated[tuple[Topic, ...], Field(strict=False, min_length=1)]
+    source: Text
+    unsure: bool = Field(default=False, description="could not be confirmed")
+    note: Text | None = None
+
+
+class SpeedLimit(Strict):
+    """A general limit of a kind of road; a sign may set another."""
+
+    lowest: int | None = Field(default=None, gt=0, le=200, description="km/h, as the text says")
+    highest: int = Field(gt=0, le=200, description="km/h, as the text says")
 
 
 class ArticleEntry(Strict):
@@ -55,9 +82,9 @@ class CatalogueFile(Strict):
     title: Text
     versions: Annotated[tuple[Version, ...], Field(strict=False, min_length=1)]
     articles: dict[str, ArticleEntry]
-    mapping: dict[Rule, dict[str, str]] = Field(
-        description="violation type: basis kind (or any): article"
-    )
+    mapping: Mapping = Field(description="violation type: basis kind (or any): article")
+    supporting: dict[Name, Support] = Field(default_factory=dict)
+    speed_limits: dict[Name, SpeedLimit] = Field(default_factory=dict)
 
 
 class Article(Strict):
@@ -68,6 +95,7 @@ class Article(Strict):
     number: str
     conduct: str
     penalty: Penalty
+    refers_to: str = ""
     version_unsure: bool = False
 
 
@@ -87,6 +115,11 @@ class Catalogue:
         """What citizens call the law, e.g. ``UU 22/2009``."""
         return self._file.title
 
+    @property
+    def file(self) -> CatalogueFile:
+        """What the file says."""
+        return self._file
+
     def basis_kinds(self, violation: ViolationType) -> tuple[str, ...]:
         """The kinds of basis on which a violation has an article; empty: none."""
         known = self._file.mapping.get(word(violation), {})
@@ -101,6 +134,15 @@ class Catalogue:
                 return version
         raise ConfigError(f"{self.title}: no version of the catalogue is valid on {when}")
 
+    def articles_of(self, violation: ViolationType, when: date) -> dict[str, str]:
+        """Article numbers by kind of basis for a violation on a day; empty: none."""
+        changed = self.version(when).mapping.get(word(violation))
+        return changed or self._file.mapping.get(word(violation), {})
+
+    def supporting(self, topic: str) -> tuple[Support, ...]:
+        """The texts that support one thing the system does, e.g. ``evidence``."""
+        return tuple(s for s in self._file.supporting.values() if topic in s.supports)
+
     def version_name(self, when: date) -> str:
         """What is stamped on a finding, e.g. ``uu22_2009/2026-01``."""
         return f"{self.name}/{self.version(when).version}"
@@ -111,11 +153,11 @@ class Catalogue:
         A whole basis ("sign S-12") is taken by its first word. Raises ConfigError
         when the catalogue names no article for it.
         """
-        known = self._file.mapping.get(word(violation), {})
+        known = self.articles_of(violation, when)
         kind = basis_kind.split()[0] if basis_kind.split() else ""
         number = known.get(kind) or known.get(ANY)
         if number is None:
-            allowed = ", ".join(self.basis_kinds(violation)) or "none"
+            allowed = ", ".join(sorted(known)) or "none"
             raise ConfigError(
                 f"{self.title}: no article for {word(violation)} on the basis "
                 f'"{kind}"; allowed: {allowed}'
@@ -139,6 +181,7 @@ class Catalogue:
             version=self.version_name(when),
             number=number,
             conduct=entry.conduct,
+            refers_to=entry.refers_to,
             penalty=entry.penalties[version.version],
             version_unsure=version.unsure,
         )
@@ -156,6 +199,8 @@ def load_catalogue(name: str, *, config_dir: Path | None = None) -> Catalogue:
         raise ConfigError(
             f'no law catalogue is called "{name}" in {find.shown(folder)}{suggest(name, known)}'
         )
+    if twice := lawcheck.same_name(path):
+        raise ConfigError(*twice)
     return load_catalogue_file(path)
 
 
@@ -164,34 +209,6 @@ def load_catalogue_file(path: Path) -> Catalogue:
     shown = find.shown(path)
     plain, lines, _ = read_yaml(path, shown)
     file = validate(CatalogueFile, plain, shown, lines)
-    if sentences := _faults(file, path):
+    if sentences := lawcheck.faults(file, path):
         raise ConfigError(*(f"{shown}: {sentence}" for sentence in sentences))
     return Catalogue(file)
-
-
-def _faults(file: CatalogueFile, path: Path) -> list[str]:
-    found: list[str] = []
-    if file.catalogue != path.stem:
-        found.append(f'catalogue: found "{file.catalogue}"; must be the file\'s name, {path.stem}')
-    versions = [version.version for version in file.versions]
-    for before, after in zip(file.versions, file.versions[1:], strict=False):
-        if before.valid_to is None or before.valid_to >= after.valid_from:
-            found.append(f"versions: {before.version} must end before {after.version} begins")
-    for number, entry in file.articles.items():
-        for version in versions:
-            if version not in entry.penalties:
-                found.append(f"articles.{number}.penalties.{version}: is missing")
-        for version in entry.penalties:
-            if version not in versions:
-                found.append(
-                    f'articles.{number}.penalties: no version is called "{version}"'
-                    f"{suggest(version, versions)}"
-                )
-    for violation, by_basis in file.mapping.items():
-        for basis, number in by_basis.items():
-            key = f"mapping.{violation}.{basis}"
-            if basis not in (*BASIS_KINDS, ANY):
-                found.append(f"{key}: is not a basis{suggest(basis, (*BASIS_KINDS, ANY))}")
-            if number not in file.articles:
-                found.append(f'{key}: no article is called "{number}"')
-    return found

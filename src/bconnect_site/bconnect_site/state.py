@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+LAW_FILE = "law.json"  # beside the frozen site
+
 
 @dataclass(frozen=True, slots=True)
 class StateLayout:
@@ -49,6 +51,11 @@ class StateLayout:
     def view_dir(self) -> Path:
         """The known view of each guarded camera."""
         return self.root / "view"
+
+    @property
+    def law_file(self) -> Path:
+        """What the versions of the law said when they came into force here."""
+        return self.root / LAW_FILE
 
     @property
     def database(self) -> str:
