@@ -15,7 +15,7 @@ from bconnect_detect.core.backlog import LONGEST_PAUSE, Backlog
 from bconnect_detect.core.evidence import Case, CaseSettings, new_case
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
-from bconnect_site.kinds import EvidenceKind, PlateState
+from bconnect_site.kinds import EvidenceKind, PlateColour, PlateState
 
 MakeFinding = Callable[..., Finding]
 
@@ -27,8 +27,11 @@ def test_a_violation_survives_the_wire(make_finding: MakeFinding) -> None:
         manifest="a/b/manifest.json",
         manifest_sha256="cd" * 32,
         missing=("clip: none",),
-        plate=PlateReading(PlateState.READ, "KT 1234 AB", 0.5, (1.0, 2.0, 3.0, 4.0), 16.0, 3),
+        plate=PlateReading(
+            PlateState.READ, "KT 1234 AB", 0.5, (1.0, 2.0, 3.0, 4.0), 16.0, 3, 5, PlateColour.WHITE
+        ),
         witnesses=("pasar",),
+        key_id="00ff" * 4,
     )
     wire = serialize_message(convert.violation_to_msg(violation, "x/y_optical_frame"))
     message = deserialize_message(wire, ViolationMsg)

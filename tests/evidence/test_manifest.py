@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields, replace
 from math import inf, nan
 from pathlib import Path
 
@@ -13,10 +14,16 @@ from bconnect_bringup import cli
 from bconnect_detect import verify
 from bconnect_detect.core import manifest
 from bconnect_detect.core.evidence import Case
-from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
+from bconnect_detect.core.plain import (
+    finding_from_dict,
+    finding_to_dict,
+    plate_from_dict,
+    plate_to_dict,
+)
 from bconnect_detect.core.types import Finding, RoadUser
+from bconnect_detect.core.violation import PlateReading
 from bconnect_detect.sealing import Sealer
-from bconnect_site.kinds import RoadUserKind, ViolationType
+from bconnect_site.kinds import Colour, PlateColour, PlateState, RoadUserKind, ViolationType
 
 MakeFinding = Callable[..., Finding]
 
@@ -50,6 +57,21 @@ def test_the_bare_minimum_survives_too(make_finding: MakeFinding) -> None:
     back = finding_from_dict(finding_to_dict(finding))
     assert back.signal is None and back.road_user.kind is RoadUserKind.UNKNOWN
     assert repr(back.road_user.box) == "(nan, nan, nan, nan)"
+
+
+def test_every_field_of_a_finding_and_a_plate_is_kept(make_finding: MakeFinding) -> None:
+    """A field added to the types and forgotten in the JSON would be lost from the evidence."""
+    finding = make_finding(same_as="another", measured_low=0.25)
+    user = replace(finding.road_user, emergency=0.25, colour=Colour.WHITE, riders=2.0, helmets=1.0)
+    finding = replace(finding, road_user=user)
+    assert repr(finding_from_dict(finding_to_dict(finding))) == repr(finding)
+    plate = PlateReading(PlateState.UNREADABLE, "", 0.5, (1.0, 2.0, 3.0, 4.0), 9.0, 2, 5)
+    plate = replace(plate, colour=PlateColour.YELLOW, reason="9 px high, 12 are needed")
+    assert repr(plate_from_dict(plate_to_dict(plate))) == repr(plate)
+    body = finding_to_dict(finding)
+    assert {f.name for f in fields(Finding)} <= set(body)
+    assert {f.name for f in fields(RoadUser)} <= set(body["road_user"])
+    assert {f.name for f in fields(PlateReading)} <= set(plate_to_dict(plate))
 
 
 def test_bytes_depend_on_content_only(make_finding: MakeFinding) -> None:

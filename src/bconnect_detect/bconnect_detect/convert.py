@@ -35,6 +35,7 @@ from bconnect_detect.core.violation import (
 from bconnect_site.kinds import (
     Colour,
     EvidenceKind,
+    PlateColour,
     PlateState,
     RoadUserKind,
     SignalAspect,
@@ -316,11 +317,12 @@ def plate_to_msg(plate: PlateReading) -> PlateReadingMsg:
     msg = PlateReadingMsg(state=int(plate.state), text=plate.text, votes=plate.votes)
     msg.confidence, msg.pixel_height = plate.confidence, plate.pixel_height
     msg.x_min, msg.y_min, msg.x_max, msg.y_max = plate.box
+    msg.frames, msg.colour, msg.reason = plate.frames, int(plate.colour), plate.reason
     return msg
 
 
 def plate_from_msg(msg: PlateReadingMsg) -> PlateReading:
-    """A plate reading. Raises ValueError for a state not known here."""
+    """A plate reading. Raises ValueError for a state or colour not known here."""
     return PlateReading(
         state=PlateState(msg.state),
         text=msg.text,
@@ -328,6 +330,9 @@ def plate_from_msg(msg: PlateReadingMsg) -> PlateReading:
         box=(msg.x_min, msg.y_min, msg.x_max, msg.y_max),
         pixel_height=msg.pixel_height,
         votes=int(msg.votes),
+        frames=int(msg.frames),
+        colour=PlateColour(msg.colour),
+        reason=msg.reason,
     )
 
 
@@ -341,6 +346,7 @@ def violation_to_msg(violation: Violation, frame_id: str = "") -> ViolationMsg:
         manifest=violation.manifest,
         manifest_sha256=violation.manifest_sha256,
         missing=list(violation.missing),
+        key_id=violation.key_id,
     )
     msg.header = msg.finding.header
     return msg
@@ -356,4 +362,5 @@ def violation_from_msg(msg: ViolationMsg) -> Violation:
         missing=tuple(msg.missing),
         plate=plate_from_msg(msg.plate),
         witnesses=tuple(msg.witnesses),
+        key_id=msg.key_id,
     )

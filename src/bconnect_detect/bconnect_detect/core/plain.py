@@ -12,6 +12,7 @@ from bconnect_detect.core.types import Finding, RoadUser, SignalReading
 from bconnect_detect.core.violation import PlateReading
 from bconnect_site.kinds import (
     Colour,
+    PlateColour,
     PlateState,
     RoadUserKind,
     SignalAspect,
@@ -43,6 +44,7 @@ def finding_to_dict(finding: Finding) -> Json:
             "box": [_number(v) for v in user.box],
             "riders": _number(user.riders),
             "helmets": _number(user.helmets),
+            "emergency": _number(user.emergency),
             "position": [_number(v) for v in user.position],
             "position_stddev": [_number(v) for v in user.position_stddev],
             "velocity": [_number(v) for v in user.velocity],
@@ -62,6 +64,7 @@ def finding_to_dict(finding: Finding) -> Json:
             "confidence": _number(signal.confidence),
         },
         **{key: getattr(finding, key) for key in _TEXTS},
+        "same_as": finding.same_as,
     }
 
 
@@ -84,6 +87,7 @@ def finding_from_dict(body: Json) -> Finding:
             box=_floats(user["box"]),
             riders=_float(user["riders"]),
             helmets=_float(user["helmets"]),
+            emergency=_float(user.get("emergency")),
             colour=_kind(Colour, user.get("colour", "unknown")),
             **pairs,
         ),
@@ -99,7 +103,9 @@ def finding_from_dict(body: Json) -> Finding:
             source=_kind(SignalSource, signal["source"]),
             confidence=_float(signal["confidence"]),
         ),
-        **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
+        **{key: _float(body[key]) for key in _NUMBERS},
+        **{key: body[key] for key in _TEXTS},
+        same_as=body.get("same_as", ""),  # seals of format 1 lack it
     )
 
 
@@ -112,6 +118,9 @@ def plate_to_dict(plate: PlateReading) -> Json:
         "box": [_number(v) for v in plate.box],
         "pixel_height": _number(plate.pixel_height),
         "votes": plate.votes,
+        "frames": plate.frames,
+        "colour": word(plate.colour),
+        "reason": plate.reason,
     }
 
 
@@ -124,6 +133,9 @@ def plate_from_dict(body: Json) -> PlateReading:
         box=_floats(body["box"]),
         pixel_height=_float(body["pixel_height"]),
         votes=int(body["votes"]),
+        frames=int(body.get("frames", 0)),  # seals of format 1 lack these
+        colour=_kind(PlateColour, body.get("colour", "unknown")),
+        reason=body.get("reason", ""),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import nan
 
 from bconnect_detect.core.types import Box, Finding
-from bconnect_site.kinds import EvidenceKind, PlateState
+from bconnect_site.kinds import EvidenceKind, PlateColour, PlateState
 from bconnect_site.names import is_name
 
 # Ids and file names become paths: no separators, nothing hidden, nothing that climbs.
@@ -63,7 +63,10 @@ class PlateReading:
     confidence: float = 0.0
     box: Box = (nan, nan, nan, nan)  # pixels of the full-size still
     pixel_height: float = nan
-    votes: int = 0
+    votes: int = 0  # stills that agreed
+    frames: int = 0  # stills that were looked at
+    colour: PlateColour = PlateColour.UNKNOWN  # of the plate's base
+    reason: str = ""  # why it is not READ, one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Violation:
     missing: tuple[str, ...] = ()
     plate: PlateReading = PlateReading()
     witnesses: tuple[str, ...] = ()
+    key_id: str = ""  # of the key that signed the manifest; empty: unsigned (format 1)
 
 
 def path_fault(finding: Finding) -> str | None:
