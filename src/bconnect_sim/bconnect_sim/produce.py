@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from bconnect_sim.core.detections import perfect
 from bconnect_sim.core.errs import Errors
 from bconnect_sim.core.gates import Gates, Sighting
 from bconnect_sim.core.hardship import check_noise, worsened
-from bconnect_sim.core.seen import SMALLEST, Eyes
+from bconnect_sim.core.seen import SMALLEST, Eyes, Seen
+from bconnect_sim.core.sights import LEAST, Sights
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.core.witness import TruthRecorder
 from bconnect_sim.core.world import CameraView, Moment, Truth
@@ -159,6 +160,7 @@ class _Run:
         salt = f"{self.setting.site}/{self.day}"
         self.gates = Gates(views, corridor.places, salt, seed, self.noise)
         self.held: list[Sighting] = []
+        self.sights = Sights(names, self.rate)
 
     def run(self, progress: Progress | None) -> None:
         loaded = load_site(write_site(self.folder, self.setting))
@@ -173,16 +175,17 @@ class _Run:
             for number, last in enumerate(self.stage.world(self.seed).moments(), 1):
                 truth.observe(last)
                 self._signals(record, last)
+                seen = self._look(last)
                 if films:
                     films.write(last)
                 else:
-                    self._look(record, last)
+                    self._record(record, last, seen)
                 if progress:
                     progress(number, images)
             record.sightings(self.held)
         outcome = truth.finish()
-        self._write_truth("truth.jsonl", outcome.violations)
-        self._write_truth("lawful.jsonl", outcome.lawful)
+        self._write_truth("truth.jsonl", self._seen(outcome.violations))
+        self._write_truth("lawful.jsonl", self._seen(outcome.lawful))
         # A recording ends with its last line: say once more what held at the end.
         end = [(last.time, name, aspect) for name, aspect in sorted(last.aspects.items())]
         self._write("signals.jsonl", (self._aspect(*a) for a in (*outcome.aspects, *end)))
@@ -204,8 +207,24 @@ class _Run:
                 return CameraState.MOVED
         return CameraState.OK
 
-    def _look(self, record: Recording, moment: Moment) -> None:
-        seen = self.eyes.look(moment, self.noise.smallest if self.noise else SMALLEST)
+    def _look(self, moment: Moment) -> Seen:
+        """Whom the cameras see, and for how long by now."""
+        least = self.noise.smallest if self.noise else SMALLEST
+        seen = self.eyes.look(moment, min(least, LEAST))
+        self.sights.look(moment, seen)
+        return seen.taller(least) if least > LEAST else seen
+
+    def _seen(self, events: Iterable[Truth]) -> list[Truth]:
+        """The events with how well they could be seen, and what became of plates at gates."""
+        told = []
+        for event in self.sights.tell(events):
+            gates = [s for s in self.stage.corridor.sections if s.name == event.place]
+            ends = [name for s in gates for name in (s.entry, s.exit)]
+            became = {g: self.gates.became.get((event.vehicle, g), "hidden") for g in ends}
+            told.append(replace(event, plates=became) if ends else event)
+        return told
+
+    def _record(self, record: Recording, moment: Moment, seen: Seen) -> None:
         self.held += self.gates.watch(moment, seen)
         record.sightings([s for s in self.held if s.time <= moment.time])
         self.held = [s for s in self.held if s.time > moment.time]

@@ -1,6 +1,6 @@
 """How good findings were: counts, rates with their doubt, delays, places, speeds. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan, sqrt
 from typing import Any
@@ -9,10 +9,9 @@ import numpy as np
 
 from bconnect_replay.core.line import Event, Found, number
 from bconnect_replay.core.matching import SECOND, Incident, distance, incidents, match
+from bconnect_replay.core.visible import COUNTED, HIDDEN, NOWHERE, PLATE, Watched, left_out
 
 SPEED_KINDS = ("speeding", "section_speed")
-# By camera, the kinds it was asked to judge, each with its zones (none: anywhere).
-Watched = Mapping[str, Mapping[str, Sequence[str]]]
 KMH = 1.0 / 3.6  # m/s
 _BAND, _SHARE = 3.0 * KMH, 0.03  # m/s and of the speed; the larger is allowed
 
@@ -25,6 +24,9 @@ class Tally:
     missed: int = 0
     false: int = 0  # findings of no event
     doubled: int = 0  # an event told once more
+    hidden: int = 0  # events that left too little in any picture: not counted
+    plate: int = 0  # likewise, whose plate the sensor at a gate did not read
+    beyond: int = 0  # findings of such events: neither right nor wrong
     delays: list[float] = field(default_factory=list)  # s, from its beginning to the verdict
     aways: list[float] = field(default_factory=list)  # m
     speeds: list[tuple[float, float, float, float]] = field(default_factory=list)  # m/s: true,
@@ -32,7 +34,7 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         """Takes in another run."""
-        for name in ("right", "missed", "false", "doubled"):
+        for name in ("right", "missed", "false", "doubled", "hidden", "plate", "beyond"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("delays", "aways", "speeds"):
             getattr(self, name).extend(getattr(other, name))
@@ -45,7 +47,7 @@ class Score:
     kinds: dict[str, Tally] = field(default_factory=dict)
     near_misses: dict[str, int] = field(default_factory=dict)
     lawful: int = 0  # near misses there were
-    unseen: int = 0  # events no camera could see: not counted
+    unseen: int = 0  # events in no picture of a camera that was to judge them: not counted
     hours: float = 0.0  # camera-hours watched
 
     def add(self, other: "Score") -> None:
@@ -85,12 +87,14 @@ def score(
     hours: float = nan,
     watched: Watched | None = None,
 ) -> tuple[Score, list[Note]]:
-    """One run. An event is not counted when no camera that was to judge it had it in its picture.
-    The order of findings does not matter."""
-    seen = [e for e in truth if _could_be_seen(e, watched)]
+    """One run. Events that left too little in any picture (``visible.left_out``) are not counted,
+    nor what was found of them. The order of findings does not matter."""
+    reasons = [left_out(event, watched) for event in truth]
+    seen = [e for e, reason in zip(truth, reasons, strict=True) if reason == COUNTED]
+    dark = [e for e, reason in zip(truth, reasons, strict=True) if reason in (HIDDEN, PLATE)]
     told = incidents(found)
     matched = match(told, seen)
-    made = Score(lawful=len(lawful), unseen=len(truth) - len(seen))
+    made = Score(lawful=len(lawful), unseen=reasons.count(NOWHERE))
     made.hours = hours if isfinite(hours) else nan
     notes: list[Note] = []
 
@@ -107,7 +111,14 @@ def score(
         first = told[row].first
         tally(first.kind).doubled += 1
         notes.append(Note("doubled", first.kind, first.stamp, first, seen[column]))
-    false = [told[row] for row in matched.false]
+    for event in dark:
+        tally(event.kind).hidden += left_out(event, watched) == HIDDEN
+        tally(event.kind).plate += left_out(event, watched) == PLATE
+    left = [told[row] for row in matched.false]
+    of_dark = match(left, dark)
+    for row in {row for row, _ in (*of_dark.pairs, *of_dark.doubled)}:
+        tally(left[row].first.kind).beyond += 1
+    false = [left[row] for row in of_dark.false]
     hits = match(false, lawful, any_camera=True)
     beside = {row: lawful[column] for row, column in (*hits.pairs, *hits.doubled)}
     for row, incident in enumerate(false):
@@ -119,16 +130,6 @@ def score(
             why = f"{first.kind}: {note.event.why or 'near miss'}"
             made.near_misses[why] = made.near_misses.get(why, 0) + 1
     return made, sorted(notes, key=lambda n: (n.kind, n.what, n.stamp))
-
-
-def _could_be_seen(event: Event, watched: Watched | None) -> bool:
-    if watched is None:
-        return bool(event.cameras)
-    for camera in event.cameras:
-        zones = watched.get(camera, {}).get(event.kind)
-        if zones is not None and (not zones or not event.place or event.place in zones):
-            return True
-    return False
 
 
 def _hit(tally: Tally, incident: Incident, event: Event) -> None:
@@ -178,6 +179,9 @@ def figures(tally: Tally) -> dict[str, Any]:
         "missed": tally.missed,
         "false": tally.false,
         "doubled": tally.doubled,
+        "hidden": tally.hidden,
+        "plate_not_read": tally.plate,
+        "found_of_these": tally.beyond,
         "precision": number(share(tally.right, told)),
         "precision_interval": [number(v) for v in wilson(tally.right, told)],
         "recall": number(share(tally.right, true)),

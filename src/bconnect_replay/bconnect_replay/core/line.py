@@ -1,7 +1,7 @@
 """A finding as one line of findings.jsonl, and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite, nan
 from typing import Any
 
@@ -87,6 +87,9 @@ class Event:
     speed: float = nan
     limit: float = nan
     why: str = ""
+    # By camera, s of clear sight in the second before, during and in the second after.
+    sight: Mapping[str, tuple[float, float, float]] | None = None  # None: not told
+    plates: Mapping[str, str] = field(default_factory=dict)  # by gate
 
 
 def found_of(plain: Any) -> Found:
@@ -129,6 +132,8 @@ def event_of(plain: Any) -> Event:
         y=values.number("y"),
         speed=values.number("speed"),
         limit=values.number("limit"),
+        sight=values.sight(),
+        plates=values.plates(),
     )
 
 
@@ -165,6 +170,19 @@ class _Line:
             return tuple((float(x), float(y)) for x, y in self._plain.get("way") or ())
         except (TypeError, ValueError):
             raise ConfigError("way: needs a list of places [[x, y], ...], m") from None
+
+    def sight(self) -> dict[str, tuple[float, float, float]] | None:
+        found = self._plain.get("sight")
+        if found is None:
+            return None
+        try:
+            return {str(c): (float(a), float(b), float(d)) for c, (a, b, d) in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise ConfigError("sight: needs by camera [before, during, after], s") from None
+
+    def plates(self) -> dict[str, str]:
+        found = self._get("plates", (Mapping,), "an object of gates", {})
+        return {str(gate): str(word) for gate, word in found.items()}
 
     def kind(self) -> str:
         found = self.text("kind")

@@ -14,6 +14,7 @@ _HEAD = (
     "missed",
     "false",
     "doubled",
+    "hidden",
     "precision",
     "recall",
     "F1",
@@ -35,7 +36,7 @@ def table_text(groups: Mapping[str, Score]) -> str:
 def _row(name: str, told: dict[str, Any]) -> tuple[str, ...]:
     return (
         name,
-        *(str(told[key]) for key in ("true", "right", "missed", "false", "doubled")),
+        *(str(told[key]) for key in ("true", "right", "missed", "false", "doubled", "hidden")),
         _share(told["precision"], told["precision_interval"]),
         _share(told["recall"], told["recall_interval"]),
         _number(told["f1"], 3),
@@ -78,8 +79,16 @@ def _false(made: Score) -> str:
     rate = f" in {made.hours:.2f} camera-hours: {false / made.hours:.3f} an hour" if known else ""
     lines = [f"false findings: {false}{rate}; {made.lawful} near misses were there"]
     lines += [f"  {n} x {why}" for why, n in sorted(made.near_misses.items())]
-    if made.unseen:
-        lines.append(f"not counted: {made.unseen} events that no camera could see and judge")
+    whole = made.all
+    left_out = (
+        (made.unseen, "events in no picture of a camera that was to judge them"),
+        (whole.hidden, "hidden events, too little of them in any picture (by kind above)"),
+        (whole.plate, "with their plate missed or misread at a gate"),
+    )
+    told = [f"{n} {what}" for n, what in left_out if n]
+    if told:
+        beyond = f"; {whole.beyond} of these were found all the same" if whole.beyond else ""
+        lines.append(f"not counted: {', '.join(told)}{beyond}")
     return "\n".join(lines)
 
 

@@ -48,6 +48,7 @@ class Gates:
         self._gates = [[gates[n] for n in view.places if n in gates] for view in views]
         self._names = [view.name for view in views]
         self._salt, self._seed, self._noise = salt, seed, noise
+        self.became: dict[tuple[str, str], str] = {}  # by vehicle and gate, over one run
         self._before: dict[str, Point] = {}
         self._time = float("-inf")
 
@@ -76,16 +77,19 @@ class Gates:
 
     def _read(self, time: float, camera: int, gate: Place, vehicle: VehicleState) -> list[Sighting]:
         exact = Sighting(time, camera, gate.name, self._digest(vehicle.plate), 1.0)
+        self.became[vehicle.id, gate.name] = "read"
         if self._noise is None:
             return [exact]
         bits = key(self._seed, self._names[camera], vehicle.id, gate.name)
         u = uniforms(np.array([bits], np.uint64), round(time), 8)[0]
         if u[0] < self._noise.plate_missed:
+            self.became[vehicle.id, gate.name] = "missed"
             return []
         off = STDDEV * sqrt(-2.0 * log(u[1])) * cos(2.0 * pi * u[2])
         plate = vehicle.plate
         if u[3] < self._noise.plate_wrong:
             plate = misread(plate, u[4], u[5])
+            self.became[vehicle.id, gate.name] = "misread"
         sure = 0.98 - 0.3 * u[6] ** 2
         made = replace(exact, time=time + off, digest=self._digest(plate), confidence=float(sure))
         return [made]

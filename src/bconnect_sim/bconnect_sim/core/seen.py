@@ -41,9 +41,18 @@ class Seen:
     boxes: Array  # of the whole road user, clipped to the picture
     visible: Array  # share of it that nothing covers
     cut: Array  # boxes of what is visible
+    whole: Array | None = None  # boxes as they go on beyond the picture; None: none does
 
     def __len__(self) -> int:
         return len(self.camera)
+
+    def taller(self, height: float) -> Seen:
+        """Those of at least so many px."""
+        kept = self.boxes[:, 3] - self.boxes[:, 1] >= height
+        return Seen(
+            self.camera[kept], self.vehicle[kept], self.boxes[kept], self.visible[kept],
+            self.cut[kept], None if self.whole is None else self.whole[kept],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +131,9 @@ class Eyes:
         kept = visible >= LEAST_VISIBLE
         rows = rows[kept]
         boxes = np.concatenate((low[rows], high[rows]), axis=1)
-        return Seen(images.camera[rows], images.solid[rows], boxes, visible[kept], cut[kept])
+        whole = np.concatenate((images.low[rows], images.high[rows]), axis=1)
+        columns = (images.camera[rows], images.solid[rows], boxes, visible[kept], cut[kept])
+        return Seen(*columns, whole)
 
 
 def _project(solids: _Solids, optics: Sequence[Optics], size: Array) -> _Images:

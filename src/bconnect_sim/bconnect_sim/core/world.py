@@ -245,6 +245,11 @@ class Truth:
     speed: float | None = None
     limit: float | None = None
     why: str = ""  # near misses: what made it lawful, e.g. "stood on the line at green"
+    # By camera, s of clear sight in the second before, during and in the second after.
+    sight: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    plates: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by gate: read, misread, missed, hidden
 
 
 class World(Protocol):
