@@ -1,7 +1,7 @@
 """``bconnect calibrate SURVEY``: where each place of a camera's image lies on the ground.
 
-Reads marked points (or lane lines), fits, says how good it is, writes the calibration file and a
-picture with a metric grid to look at. Knows no ROS.
+Reads marked points (or lane lines, or number plates), fits, says how good it is, writes the
+calibration file and a picture with a metric grid to look at. Knows no ROS.
 """
 
 import argparse
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from bconnect_detect.adapters.grid_picture import blank, read_still, write_grid
 from bconnect_detect.adapters.survey_file import Lanes as LanesFile
+from bconnect_detect.adapters.survey_file import Plates as PlatesFile
 from bconnect_detect.adapters.survey_file import Survey, read_survey
 from bconnect_detect.core.calibrating import apply, fit, hull, marking
 from bconnect_detect.core.calibrating_lanes import Lanes, fit_lanes
+from bconnect_detect.core.calibrating_plates import HANGS, SIZES, Plate, Plates, fit_plates
 from bconnect_site.calibration import Calibration, CalibrationFile, Lens, distortion_of
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import resolve_site, shown
@@ -44,7 +46,8 @@ class Plane:
     residuals: Vector
     left_out: Vector
     stddev: float
-    method: Literal["survey", "map", "lane_width"]
+    method: Literal["survey", "map", "lane_width", "plate"]
+    doubt: float | None = None  # share of a place's distance, where the scale is in doubt
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,13 +87,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _options(argv: Sequence[str] | None) -> Any:
     parser = argparse.ArgumentParser(
         prog="bconnect calibrate",
-        description="Fits an image-to-ground homography to marked points or lane lines.",
+        description="Fits an image-to-ground homography to marked points, lanes or plates.",
     )
     parser.add_argument("survey", type=Path, help="YAML or CSV of what was marked and measured")
     parser.add_argument("--camera", help="the camera's name")
     parser.add_argument("--author", help="who marked it")
     parser.add_argument("--date", type=_day, help="when, e.g. 2026-11-24")
     parser.add_argument("--still", type=Path, help="a picture of the camera to draw the grid on")
+    parser.add_argument(
+        "--lane-width",
+        type=_width,
+        metavar="M",
+        help="m between lane lines that have no offset of their own, right to left",
+    )
+    parser.add_argument("--plate", choices=sorted(SIZES),
+                        help="kind of plates that do not say theirs")  # fmt: skip
     parser.add_argument("--site", help="site whose location is the map's origin, for degrees")
     parser.add_argument("--out", type=Path, help="calibration file; else CAMERA.yaml here")
     parser.add_argument("--preview", type=Path, help="picture with the grid; else beside the file")
@@ -104,6 +115,16 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(
             f'found "{text}", needs a day such as 2026-11-24'
         ) from None
+
+
+def _width(text: str) -> float:
+    try:
+        width = float(text)
+    except ValueError:
+        width = 0.0
+    if not 1.5 <= width <= 10.0:
+        raise argparse.ArgumentTypeError(f'found "{text}", needs m from 1.5 to 10')
+    return width
 
 
 def _needed(where: str, **given: tuple[object, str]) -> None:
@@ -134,7 +155,9 @@ def _size(survey: Survey, still: Any, where: str) -> tuple[int, int]:
 
 def _plane(survey: Survey, size: tuple[int, int], options: Any) -> Plane:
     if survey.lanes is not None:
-        return _of_lanes(survey.lanes, survey.intrinsics, size)
+        return _of_lanes(survey.lanes, survey.intrinsics, size, options.lane_width)
+    if survey.plates is not None:
+        return _of_plates(survey.plates, survey.intrinsics, size, options.plate)
     image = _fractions(np.array([p.image for p in survey.points], np.float64), size)
     degrees = any(p.ground is None for p in survey.points)
     ground = np.array([p.ground or _local(p, options.site) for p in survey.points], np.float64)
@@ -168,37 +191,77 @@ def _local(point: Any, site: str | None) -> tuple[float, float]:
     return across * radians(point.longitude - origin.longitude), north
 
 
-def _of_lanes(lanes: LanesFile, lens: Lens | None, size: tuple[int, int]) -> Plane:
+def _of_lanes(
+    lanes: LanesFile, lens: Lens | None, size: tuple[int, int], width: float | None
+) -> Plane:
     marks = np.array([line.ends for line in lanes.lines], np.float64).reshape(-1, 2)
     along = np.array([a.ends for a in lanes.along], np.float64).reshape(-1, 2)
     image = _fractions(np.vstack((marks, along)), size)
     straight = _straight(image, lens)
-    focal = None if lens is None else lens.fx / lens.width
-    if lanes.field_of_view is not None:
-        focal = 0.5 / tan(radians(lanes.field_of_view) / 2)
+    focal = _focal(lanes.field_of_view, lens)
     fitted = fit_lanes(
         Lanes(
             straight[: len(marks)].reshape(-1, 2, 2),
-            np.array([line.offset for line in lanes.lines]),
+            np.array(_offsets(lanes, width)),
             size[1] / size[0],
             straight[len(marks) :].reshape(-1, 2, 2),
             np.array([a.length for a in lanes.along]),
             focal,
         )
     )
-    turn = radians(lanes.heading)
-    to_map = np.array(
-        (
-            (cos(turn), -sin(turn), lanes.origin[0]),
-            (sin(turn), cos(turn), lanes.origin[1]),
-            (0.0, 0.0, 1.0),
-        )
-    )
+    to_map = _to_map(lanes.origin, lanes.heading)
     ground = apply(to_map, fitted.ground)
     unknown = np.full(len(ground), np.nan)
     matrix = to_map @ fitted.homography
     columns = image[: len(marks)], ground, fitted.residuals, unknown
     return Plane(matrix, *columns, fitted.stddev, "lane_width")
+
+
+def _offsets(lanes: LanesFile, width: float | None) -> list[float]:
+    """Of all lines, m to the left; those without one follow each other, ``width`` apart."""
+    bare = [i for i, line in enumerate(lanes.lines) if line.offset is None]
+    if bare and (width is None or len(bare) < len(lanes.lines)):
+        key = f"lanes.lines[{bare[0]}].offset"
+        raise ConfigError(f"{key}: is missing; write all of them, or none and give --lane-width")
+    given = [line.offset for line in lanes.lines if line.offset is not None]
+    return given or [(width or 0.0) * i for i in range(len(lanes.lines))]
+
+
+def _focal(field_of_view: float | None, lens: Lens | None) -> float | None:
+    """Image widths."""
+    if field_of_view is not None:
+        return 0.5 / tan(radians(field_of_view) / 2)
+    return None if lens is None else lens.fx / lens.width
+
+
+def _to_map(origin: tuple[float, float], heading: float) -> Vector:
+    c, s = cos(radians(heading)), sin(radians(heading))
+    return np.array(((c, -s, origin[0]), (s, c, origin[1]), (0.0, 0.0, 1.0)))
+
+
+def _of_plates(
+    given: PlatesFile, lens: Lens | None, size: tuple[int, int], kind: str | None
+) -> Plane:
+    focal = _focal(given.field_of_view, lens)
+    if focal is None:
+        raise ConfigError("plates.field_of_view: is missing; write it, or intrinsics")
+    corners = np.array([p.corners for p in given.seen], np.float64).reshape(-1, 2)
+    straight = _straight(_fractions(corners, size), lens).reshape(-1, 4, 2)
+    plates = []
+    for index, (plate, own) in enumerate(zip(given.seen, straight, strict=True)):
+        called = plate.kind or kind
+        if called is None:
+            raise ConfigError(f"plates.seen[{index}].kind: is missing; write it or give --plate")
+        plates.append(Plate(own, plate.size or SIZES[called], plate.hangs or HANGS[called]))
+    measured = all(p.size is not None for p in given.seen)
+    tall = size[1] / size[0]
+    fitted = fit_plates(Plates(tuple(plates), focal, tall, given.height, measured))
+    to_map = _to_map(given.origin, given.heading)
+    bent = distortion_of(lens)
+    image = fitted.image if bent is None else bent.bend(fitted.image)
+    unknown = np.full(len(image), np.nan)
+    return Plane(to_map @ fitted.homography, image, apply(to_map, fitted.ground), fitted.residuals,
+                 unknown, fitted.stddev, "plate", fitted.doubt)  # fmt: skip
 
 
 def _ground(plane: Plane, survey: Survey) -> dict[str, Any]:
@@ -235,7 +298,10 @@ def _say(plane: Plane, made: Calibration) -> None:
             f"{'-' if np.isnan(out) else f'{out:.3f}':>10} {marked[index]:19.3f}"
         )
     print(f"standard deviation of a place: {made.stddev:.3f} m, by {plane.method}")
-    if len(plane.image) < 6 and plane.method != "lane_width":
+    if plane.doubt is not None:
+        print(f"scale and distance in doubt by {100 * plane.doubt:.0f} %: good for where vehicles "
+              "are, not for how fast they are")  # fmt: skip
+    elif len(plane.image) < 6 and plane.method != "lane_width":
         print("few points check each other here; six or more, spread out, are better")
 
 

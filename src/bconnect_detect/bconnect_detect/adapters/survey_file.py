@@ -18,12 +18,23 @@ Instead of points, lane lines; offsets in m to the left of travel away from the 
       origin: [0.0, 0.0]               # of the first line's first end on the map, m
       heading: 15.0                    # degrees from east, counter-clockwise
 
+Or number plates of vehicles on a level road, corners clockwise from the upper left one:
+
+    plates:
+      field_of_view: 40.0              # degrees across; or intrinsics
+      height: 6.5                      # m, of the camera above the road, where it was measured
+      seen:
+        - {kind: car, corners: [[600, 500], [640, 501], [640, 515], [600, 514]]}
+        - {kind: motorcycle, size: [0.275, 0.11], hangs: 0.6, corners: [...]}   # m, measured
+      origin: [0.0, 0.0]               # the camera's foot on the map, m
+      heading: 15.0                    # where the camera looks, degrees from east
+
 CSV: a header with x, y and east, north or latitude, longitude; the rest comes from options.
 """
 
 import csv
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -52,7 +63,7 @@ Ends = Annotated[tuple[Pair, Pair], Field(strict=False)]
 class Line(Strict):
     """A lane line."""
 
-    offset: float = Field(ge=-100.0, le=100.0)
+    offset: float | None = Field(default=None, ge=-100.0, le=100.0)
     ends: Ends
 
 
@@ -73,6 +84,29 @@ class Lanes(Strict):
     heading: float = 0.0
 
 
+Corners = Annotated[tuple[Pair, Pair, Pair, Pair], Field(strict=False)]
+Length = Annotated[float, Field(gt=0.02, lt=1.5)]
+
+
+class Plate(Strict):
+    """A number plate; ``size``: m, length and height, where it was measured."""
+
+    kind: Literal["car", "motorcycle"] | None = None
+    corners: Corners
+    size: Annotated[tuple[Length, Length], Field(strict=False)] | None = None
+    hangs: float | None = Field(default=None, gt=0.1, lt=3.0)
+
+
+class Plates(Strict):
+    """Number plates."""
+
+    seen: Annotated[tuple[Plate, ...], Field(strict=False, min_length=1, max_length=40)]
+    field_of_view: float | None = Field(default=None, gt=5.0, lt=150.0)
+    height: float | None = Field(default=None, gt=1.5, lt=60.0)
+    origin: Pair = (0.0, 0.0)
+    heading: float = 0.0
+
+
 class Survey(Strict):
     """A whole file."""
 
@@ -84,6 +118,7 @@ class Survey(Strict):
     region: Region | None = None
     points: Annotated[tuple[Point, ...], Field(strict=False)] = ()
     lanes: Lanes | None = None
+    plates: Plates | None = None
 
 
 def read_survey(path: Path) -> Survey:
@@ -100,8 +135,9 @@ def read_survey(path: Path) -> Survey:
         for index, p in enumerate(survey.points)
         if (p.ground is None) == (p.latitude is None or p.longitude is None)
     ]
-    if bool(survey.points) == (survey.lanes is not None):
-        wrong.append(f"{name}: needs either points or lanes")
+    given = (bool(survey.points), survey.lanes is not None, survey.plates is not None)
+    if sum(given) != 1:
+        wrong.append(f"{name}: needs either points or lanes or plates")
     if wrong:
         raise ConfigError(*wrong)
     return survey

@@ -20,6 +20,11 @@ def ground_of(place: Place, rule: str) -> Calibration:
         )
     if not made.has_ground:
         raise RuleOff(f"the calibration knows the lens but no ground, so no {rule}")
+    if made.file.ground is not None and made.file.ground.method == "plate":
+        raise RuleOff(
+            f"the calibration is made from number plates, whose scale is too doubtful for {rule}; "
+            "survey points"
+        )
     if place.size is not None and not made.fits(*place.size):
         image = made.file.image
         raise RuleOff(
