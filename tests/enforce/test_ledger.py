@@ -216,7 +216,7 @@ def test_a_citation_needs_its_violation(ledger, path, violation, measure):
     with ledger.engine.begin() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
         connection.exec_driver_sql(
             "INSERT INTO citations SELECT 9, 'n', 'nobody', site, camera, type, 2, '', '', 0, 0,"
-            " 'x', 'y', 1, 1 FROM citations"
+            " 'x', 'y', 1, 1, 2, '', '', '' FROM citations"
         )
 
 
@@ -261,12 +261,15 @@ def test_a_file_that_is_no_database(path):
 
 def test_a_newer_schema_is_not_touched(ledger, path):
     with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO schema VALUES (2)")
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
     ledger.close()
-    with pytest.raises(LedgerError, match="schema version 2, this software writes 1"):
+    with pytest.raises(LedgerError, match="schema revision 0999, this software knows up to 0002"):
         Ledger(f"sqlite:///{path}", ZONE)
-    # for the fixture, which closes it once more
-    ledger._owner = Ledger(f"sqlite:///{path}.other", ZONE)._owner
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE alembic_version")
+        connection.execute("UPDATE schema SET version = 7")
+    with pytest.raises(LedgerError, match="schema version 7, this software takes over 1"):
+        Ledger(f"sqlite:///{path}", ZONE)
 
 
 def test_a_second_citation_node_is_refused(ledger, path):

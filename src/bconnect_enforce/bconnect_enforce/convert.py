@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bconnect_msgs import msg as messages
 from bconnect_msgs.srv import ReviewCitation
 from builtin_interfaces.msg import Time
@@ -10,19 +12,29 @@ from bconnect_enforce.core.citation import Decision
 from bconnect_enforce.core.records import (
     Announcement,
     Citation,
+    Compliance,
     EvidenceFile,
     Measure,
     Offence,
+    RuleTrust,
+    StickerTask,
+    TowJob,
     Violation,
 )
 from bconnect_site.kinds import (
     CitationStatus,
+    Colour,
     EvidenceKind,
     Mode,
+    Outcome,
+    PlateColour,
     PlateState,
     ReviewDecision,
     RoadUserKind,
+    SignalAspect,
     Step,
+    StickerStatus,
+    TowStatus,
     ViolationType,
 )
 
@@ -55,14 +67,16 @@ def offence_from(m: messages.Finding) -> Offence:
         road_user=RoadUserKind(m.road_user.kind),
         article=m.article,
         same_as=m.same_as,
+        colour=Colour(m.road_user.colour),
     )
 
 
 def violation_from(m: messages.Violation) -> Violation:
     """Raises ValueError for a kind this software lacks."""
     finding = m.finding
+    plate = m.plate.text if m.plate.state == PlateState.READ else ""
     return Violation(
-        offence=offence_from(finding),
+        offence=replace(offence_from(finding), plate=plate),
         started=ns(finding.started),
         basis=finding.basis,
         catalogue_version=finding.catalogue_version,
@@ -81,6 +95,12 @@ def violation_from(m: messages.Violation) -> Violation:
         missing=tuple(m.missing),
         manifest=m.manifest,
         manifest_sha256=m.manifest_sha256,
+        key_id=m.key_id,
+        measured_low=finding.measured_low,
+        measured_high=finding.measured_high,
+        signal=SignalAspect(finding.signal.aspect),
+        time_into_red=finding.time_into_red,
+        plate_colour=PlateColour(m.plate.colour),
     )
 
 
@@ -128,6 +148,10 @@ def announcement_to(order: Announcement) -> messages.Announcement:
         phrase=order.phrase,
         finding_id=order.finding_id,
         priority=order.priority,
+        road_user_kind=int(order.road_user),
+        colour=int(order.colour),
+        place=order.place,
+        plate=order.plate,
         expires=time(order.expires),
     )
     m.header.stamp = time(order.stamp)
@@ -143,6 +167,154 @@ def announcement_from(m: messages.Announcement) -> Announcement:
         priority=m.priority,
         stamp=ns(m.header.stamp),
         expires=ns(m.expires),
+        road_user=RoadUserKind(m.road_user_kind),
+        colour=Colour(m.colour),
+        place=m.place,
+        plate=m.plate,
+    )
+
+
+def compliance_to(record: Compliance) -> messages.Compliance:
+    m = messages.Compliance(
+        id=record.id,
+        announcement_id=record.announcement_id,
+        finding_id=record.finding_id,
+        site=record.site,
+        camera=record.camera,
+        speaker=record.speaker,
+        phrase=record.phrase,
+        violation_type=int(record.type),
+        outcome=int(record.outcome),
+        spoken=time(record.spoken),
+        delay=record.delay,
+        detail=record.detail,
+    )
+    m.header.stamp = time(record.stamp)
+    return m
+
+
+def compliance_from(m: messages.Compliance) -> Compliance:
+    """Raises ValueError for a kind this software lacks."""
+    return Compliance(
+        id=m.id,
+        announcement_id=m.announcement_id,
+        finding_id=m.finding_id,
+        site=m.site,
+        camera=m.camera,
+        speaker=m.speaker,
+        phrase=m.phrase,
+        type=ViolationType(m.violation_type),
+        outcome=Outcome(m.outcome),
+        spoken=ns(m.spoken),
+        stamp=ns(m.header.stamp),
+        delay=m.delay,
+        detail=m.detail,
+    )
+
+
+def sticker_to(task: StickerTask) -> messages.StickerTask:
+    m = messages.StickerTask(
+        id=task.id,
+        violation_id=task.violation_id,
+        site=task.site,
+        camera=task.camera,
+        violation_type=int(task.type),
+        status=int(task.status),
+        officer=task.officer,
+        detail=task.detail,
+        due=time(task.due),
+        revision=task.revision,
+    )
+    m.header.stamp = time(task.stamp)
+    return m
+
+
+def sticker_from(m: messages.StickerTask) -> StickerTask:
+    """Raises ValueError for a kind this software lacks."""
+    return StickerTask(
+        id=m.id,
+        violation_id=m.violation_id,
+        site=m.site,
+        camera=m.camera,
+        type=ViolationType(m.violation_type),
+        status=StickerStatus(m.status),
+        stamp=ns(m.header.stamp),
+        due=ns(m.due),
+        officer=m.officer,
+        detail=m.detail,
+        revision=m.revision,
+    )
+
+
+def tow_to(job: TowJob) -> messages.TowJob:
+    m = messages.TowJob(
+        id=job.id,
+        violation_id=job.violation_id,
+        site=job.site,
+        camera=job.camera,
+        violation_type=int(job.type),
+        status=int(job.status),
+        ordered_by=job.ordered_by,
+        truck=job.truck,
+        yard=job.yard,
+        detail=job.detail,
+        revision=job.revision,
+    )
+    m.header.stamp = time(job.stamp)
+    return m
+
+
+def tow_from(m: messages.TowJob) -> TowJob:
+    """Raises ValueError for a kind this software lacks."""
+    return TowJob(
+        id=m.id,
+        violation_id=m.violation_id,
+        site=m.site,
+        camera=m.camera,
+        type=ViolationType(m.violation_type),
+        status=TowStatus(m.status),
+        stamp=ns(m.header.stamp),
+        ordered_by=m.ordered_by,
+        truck=m.truck,
+        yard=m.yard,
+        detail=m.detail,
+        revision=m.revision,
+    )
+
+
+def trust_to(trust: RuleTrust) -> messages.RuleTrust:
+    m = messages.RuleTrust(
+        site=trust.site,
+        camera=trust.camera,
+        violation_type=int(trust.type),
+        decided=trust.decided,
+        upheld=trust.upheld,
+        precision=trust.precision,
+        low=trust.low,
+        high=trust.high,
+        mark=trust.mark,
+        observe_only=trust.observe_only,
+        detail=trust.detail,
+    )
+    m.header.stamp = time(trust.stamp)
+    return m
+
+
+def trust_from(m: messages.RuleTrust) -> RuleTrust:
+    """Raises ValueError for a kind this software lacks."""
+    return RuleTrust(
+        site=m.site,
+        camera=m.camera,
+        type=ViolationType(m.violation_type),
+        decided=m.decided,
+        upheld=m.upheld,
+        precision=m.precision,
+        low=m.low,
+        high=m.high,
+        mark=m.mark,
+        observe_only=m.observe_only,
+        stamp=ns(m.header.stamp),
+        detail=m.detail,
     )
 
 

@@ -5,16 +5,23 @@ All stamps are int nanoseconds since 1970 UTC.
 
 from __future__ import annotations
 
+import math
 import uuid
 from dataclasses import dataclass
 
 from bconnect_site.kinds import (
     CitationStatus,
+    Colour,
     EvidenceKind,
     Mode,
+    Outcome,
+    PlateColour,
     PlateState,
     RoadUserKind,
+    SignalAspect,
     Step,
+    StickerStatus,
+    TowStatus,
     ViolationType,
 )
 
@@ -41,6 +48,9 @@ class Offence:
     road_user: RoadUserKind = RoadUserKind.UNKNOWN
     article: str = ""
     same_as: str = ""  # id of the offence this is one more sight of
+    colour: Colour = Colour.UNKNOWN  # of the body
+    place: str = ""  # a place of config/phrases.yaml
+    plate: str = ""  # where one was read, inside a violation only
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,12 @@ class Violation:
     missing: tuple[str, ...] = ()
     manifest: str = ""
     manifest_sha256: str = ""
+    key_id: str = ""
+    measured_low: float = math.nan  # interval at 95 %
+    measured_high: float = math.nan
+    signal: SignalAspect = SignalAspect.UNKNOWN
+    time_into_red: float = math.nan  # s
+    plate_colour: PlateColour = PlateColour.UNKNOWN
 
     @property
     def id(self) -> str:
@@ -114,6 +130,101 @@ class Announcement:
     priority: int
     stamp: int
     expires: int
+    road_user: RoadUserKind = RoadUserKind.UNKNOWN
+    colour: Colour = Colour.UNKNOWN
+    place: str = ""
+    plate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compliance:
+    """Whether a road user did what a loudspeaker asked; `delay` in s, NaN: it did not."""
+
+    id: str
+    announcement_id: str
+    finding_id: str
+    site: str
+    camera: str
+    speaker: str
+    phrase: str
+    type: ViolationType
+    outcome: Outcome
+    spoken: int
+    stamp: int
+    delay: float = math.nan
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StickerTask:
+    """One state of a sticker to be put on a vehicle; `revision` counts the states from 1."""
+
+    id: str
+    violation_id: str
+    site: str
+    camera: str
+    type: ViolationType
+    status: StickerStatus
+    stamp: int
+    due: int
+    officer: str = ""
+    detail: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TowJob:
+    """One state of a tow; `revision` counts the states from 1. PROPOSED moves nobody."""
+
+    id: str
+    violation_id: str
+    site: str
+    camera: str
+    type: ViolationType
+    status: TowStatus
+    stamp: int
+    ordered_by: str = ""
+    truck: str = ""
+    yard: str = ""
+    detail: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrust:
+    """How often officers upheld one rule at one camera; `low` and `high` at 95 % (Wilson)."""
+
+    site: str
+    camera: str
+    type: ViolationType
+    decided: int
+    upheld: int
+    precision: float
+    low: float
+    high: float
+    mark: float
+    observe_only: bool
+    stamp: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An act the ledger remembers besides decisions: a referral, a rule disarmed or rearmed.
+
+    `subject` is a citation's number, a violation's id or "camera/rule"; it and the texts name
+    no road user, for events are never erased.
+    """
+
+    kind: str
+    site: str
+    subject: str
+    who: str
+    why: str
+    stamp: int
+    detail: str = ""
+    previous_hash: str = ""
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +232,8 @@ class Citation:
     """One line of the ledger: a referral for police validation in one state.
 
     A citation's history is the lines with its `number`; its present state is the last one.
+    Lines of format 2 hash a salted commitment to the reason instead of the reason itself, so
+    that the text can be erased and the chain still verifies.
     """
 
     number: str
@@ -135,3 +248,7 @@ class Citation:
     stamp: int
     previous_hash: str
     hash: str
+    format: int = 1
+    commitment: str = ""
+    salt: str = ""
+    manifest_sha256: str = ""

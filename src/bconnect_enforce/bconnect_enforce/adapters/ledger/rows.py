@@ -16,10 +16,13 @@ from bconnect_enforce.core.records import Citation, EvidenceFile, Measure, Offen
 from bconnect_enforce.core.summary import Summary
 from bconnect_site.kinds import (
     CitationStatus,
+    Colour,
     EvidenceKind,
     Mode,
+    PlateColour,
     PlateState,
     RoadUserKind,
+    SignalAspect,
     Step,
     ViolationType,
 )
@@ -39,9 +42,10 @@ class Line:
 
 def violation_row(violation: Violation, now: int) -> dict[str, Any]:
     row = asdict(violation)
-    row |= row.pop("offence")
+    offence = row.pop("offence")
+    row = {name: value for name, value in offence.items() if name in violations.c} | row
     row |= {name: [*row[name]] for name in ("evidence", "witnesses", "missing")}
-    row = {name: _number(value) for name, value in row.items()}
+    row = {name: number(value) for name, value in row.items()}
     return row | {"stored": now}
 
 
@@ -57,6 +61,9 @@ def violation(row: Row[Any]) -> Violation:
             track_id=row.track_id,
             road_user=RoadUserKind(row.road_user),
             article=row.article,
+            colour=Colour(row.colour),
+            place=row.place,
+            plate=row.plate if row.plate_state == PlateState.READ else "",
         ),
         started=row.started,
         basis=row.basis,
@@ -77,6 +84,12 @@ def violation(row: Row[Any]) -> Violation:
         missing=tuple(row.missing),
         manifest=row.manifest,
         manifest_sha256=row.manifest_sha256,
+        key_id=row.key_id,
+        measured_low=_or_nan(row.measured_low),
+        measured_high=_or_nan(row.measured_high),
+        signal=SignalAspect(row.signal),
+        time_into_red=_or_nan(row.time_into_red),
+        plate_colour=PlateColour(row.plate_colour),
     )
 
 
@@ -111,24 +124,29 @@ def citation(row: Row[Any]) -> Citation:
     return Citation(**values | kinds)
 
 
-def summary(connection: Connection, current: Sequence[Citation]) -> Summary:
+def summary(connection: Connection, current: Sequence[Citation], site: str = "") -> Summary:
     decided = select(measures.c.violation_id)
     undecided = select(func.count()).where(violations.c.id.not_in(decided))
+    if site:
+        undecided = undecided.where(violations.c.site == site)
     return Summary(
-        violations=_counts(connection, violations.c.type, ViolationType),
-        measures=_counts(connection, measures.c.step, Step),
+        violations=_counts(connection, violations.c.type, ViolationType, site),
+        measures=_counts(connection, measures.c.step, Step, site),
         citations=Counter(line.status.name.lower() for line in current),
         pending=tuple(c for c in current if c.status is CitationStatus.PENDING_REVIEW),
         undecided=connection.scalar(undecided) or 0,
     )
 
 
-def _counts(connection: Connection, column: Column[int], kind: Any) -> dict[str, int]:
-    found = connection.execute(select(column, func.count()).group_by(column))
+def _counts(connection: Connection, column: Column[int], kind: Any, site: str) -> dict[str, int]:
+    query = select(column, func.count()).group_by(column)
+    if site:
+        query = query.where(column.table.c.site == site)
+    found = connection.execute(query)
     return {kind(value).name.lower(): count for value, count in found}
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

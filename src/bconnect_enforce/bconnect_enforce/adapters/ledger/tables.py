@@ -1,9 +1,12 @@
-"""The ledger's tables. Stamps are int nanoseconds, kinds are the numbers of the messages."""
+"""The ledger's tables as the newest migration leaves them, for queries.
+
+`migrations/` makes them; a test holds the two together. Stamps are int nanoseconds, kinds are
+the numbers of the messages.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     JSON,
     BigInteger,
     Column,
@@ -14,11 +17,8 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    event,
     text,
 )
-
-VERSION = 1
 
 metadata = MetaData()
 
@@ -50,9 +50,17 @@ violations = Table(
     Column("evidence", JSON, nullable=False),
     Column("witnesses", JSON, nullable=False),
     Column("missing", JSON, nullable=False),
-    Column("manifest", String, nullable=False),
+    Column("manifest", String, nullable=False, index=True),
     Column("manifest_sha256", String, nullable=False),
     Column("stored", BigInteger, nullable=False),
+    Column("key_id", String, nullable=False, server_default=""),
+    Column("place", String, nullable=False, server_default=""),
+    Column("colour", Integer, nullable=False, server_default="0"),
+    Column("plate_colour", Integer, nullable=False, server_default="0"),
+    Column("signal", Integer, nullable=False, server_default="0"),
+    Column("measured_low", Float),
+    Column("measured_high", Float),
+    Column("time_into_red", Float),
 )
 
 # No foreign key: a measure may be delivered before its violation.
@@ -74,7 +82,7 @@ measures = Table(
     Column("stored", BigInteger, nullable=False),
 )
 
-# Append-only: a new state is a new line, linked to the one before by its hash.
+# A new state is a new line, linked to the one before by its hash.
 citations = Table(
     "citations",
     metadata,
@@ -93,6 +101,10 @@ citations = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Column("year", Integer, nullable=False),
     Column("serial", Integer, nullable=False),
+    Column("format", Integer, nullable=False, server_default="1"),
+    Column("commitment", String(64), nullable=False, server_default=""),
+    Column("salt", String(64), nullable=False, server_default=""),
+    Column("manifest_sha256", String(64), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 
@@ -115,12 +127,86 @@ Index(
     postgresql_where=_PENDING,
 )
 
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        citations,
-        "after_create",
-        DDL(
-            f"CREATE TRIGGER citations_no_{_verb.lower()} BEFORE {_verb} ON citations "
-            "BEGIN SELECT RAISE(ABORT, 'citations are append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+compliance = Table(
+    "compliance",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("announcement_id", String(64), nullable=False),
+    Column("finding_id", String(64), nullable=False, index=True),
+    Column("site", String(64), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("speaker", String(64), nullable=False),
+    Column("phrase", String, nullable=False),
+    Column("type", Integer, nullable=False),
+    Column("outcome", Integer, nullable=False),
+    Column("spoken", BigInteger, nullable=False, index=True),
+    Column("stamp", BigInteger, nullable=False),
+    Column("delay", Float),
+    Column("detail", String, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+)
+
+# A new state is a new revision.
+stickers = Table(
+    "stickers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("violation_id", String(64), nullable=False, index=True),
+    Column("site", String(64), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("type", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("officer", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+)
+
+tow_jobs = Table(
+    "tow_jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("violation_id", String(64), nullable=False, index=True),
+    Column("site", String(64), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("type", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("ordered_by", String, nullable=False),
+    Column("truck", String, nullable=False),
+    Column("yard", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+)
+
+# Acts of people beside decisions, a chain of their own.
+events = Table(
+    "events",
+    metadata,
+    Column("line", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("who", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("previous_hash", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+# Which violations were erased, when and why. No foreign key: of some only measures were stored.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("violation_id", String(64), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("why", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("manifest", String, nullable=False),
+)
