@@ -56,7 +56,7 @@ def put(connection: Connection, record: StickerTask | TowJob, now: int) -> bool:
     last = connection.execute(
         select(table).where(table.c.id == record.id).order_by(table.c.revision.desc()).limit(1)
     ).first()
-    if last is not None and _record(type(record), last) == record:
+    if last is not None and of_row(type(record), last) == record:
         return False
     stored = 0 if last is None else last.revision
     if record.revision <= stored and _is_stored(connection, table, record):
@@ -84,17 +84,27 @@ def newest(connection: Connection, kind: type[R], site: str) -> list[R]:
         .join(last, (table.c.id == last.c.id) & (table.c.revision == last.c.revision))
         .order_by(table.c.stamp, table.c.id)
     )
-    return [_record(kind, row) for row in found]
+    return [of_row(kind, row) for row in found]
+
+
+def history(connection: Connection, kind: type[R], site: str, id_: str) -> list[R]:
+    """Every state of one task or job, oldest first; empty: there is none of that id."""
+    table = _TABLES[kind]
+    found = connection.execute(
+        select(table).where(table.c.id == id_, table.c.site == site).order_by(table.c.revision)
+    )
+    return [of_row(kind, row) for row in found]
 
 
 def _is_stored(connection: Connection, table: Table, record: StickerTask | TowJob) -> bool:
     row = connection.execute(
         select(table).where(table.c.id == record.id, table.c.revision == record.revision)
     ).first()
-    return row is not None and _record(type(record), row) == record
+    return row is not None and of_row(type(record), row) == record
 
 
-def _record(kind: type[R], row: Any) -> R:
+def of_row(kind: type[R], row: Any) -> R:
+    """The state a row of `stickers` or `tow_jobs` holds."""
     values = _values(kind, row)
     return kind(**values | {"type": ViolationType(row.type), "status": _STATUS[kind](row.status)})
 

@@ -182,6 +182,15 @@ tow_jobs = Table(
     Column("stored", BigInteger, nullable=False),
 )
 
+# Which states of tow jobs the towing service has acknowledged.
+tow_deliveries = Table(
+    "tow_deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("stamp", BigInteger, nullable=False),
+)
+
 # Acts of people beside decisions, a chain of their own.
 events = Table(
     "events",
