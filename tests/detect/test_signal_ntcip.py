@@ -15,7 +15,7 @@ from pysnmp.proto.api import v1, v2c
 
 from bconnect_detect.adapters import snmp_controller
 from bconnect_detect.adapters.snmp_controller import SnmpController, Target, answer, question
-from bconnect_detect.core.ntcip import PolledLight, aspect_of, group_of, objects_for
+from bconnect_detect.core.ntcip import Overlap, PolledLight, aspect_of, group_of, objects_for
 from bconnect_detect.core.ntcip_talk import BAD_ANSWER, NO_ANSWER, Conversation, Fault
 from bconnect_detect.core.signals import SignalBook
 from bconnect_detect.core.types import SECOND
@@ -54,6 +54,31 @@ class TestBits:
     def test_one_question_for_all_groups(self):
         assert objects_for([2, 6, 1]) == ((*REDS, 1), (*YELLOWS, 1), (*GREENS, 1))
         assert objects_for([9, 2])[3:] == ((*REDS, 2), (*YELLOWS, 2), (*GREENS, 2))
+
+
+class TestOverlaps:
+    def test_they_have_a_table_of_their_own(self):
+        asked = objects_for([2, Overlap(2), Overlap(9)])
+        assert asked[:3] == objects_for([2]) and len(asked) == 9
+        overlaps = tuple((1, 3, 6, 1, 4, 1, 1206, 4, 2, 1, 9, 4, 1, c, 2) for c in (2, 3, 4))
+        assert asked[6:] == overlaps
+
+    def test_a_phase_and_an_overlap_of_one_number_are_two_lights(self):
+        asked = objects_for([2, Overlap(2)])
+        found = dict(zip(asked, (2, 0, 0, 0, 0, 2), strict=True))
+        assert (aspect_of(2, found), aspect_of(Overlap(2), found)) == (RED, GREEN)
+
+    def test_asked_of_an_agent(self):
+        shown = {"utara": "red", "kanan": "green"}
+        with Controller({"utara": 2}, lambda: shown, overlaps={"kanan": 2}) as agent:
+            asking = asker(agent.port, (2, Overlap(2)))
+            found = asking.ask()
+            assert (aspect_of(2, found), aspect_of(Overlap(2), found)) == (RED, GREEN)
+            shown.update(kanan="red")
+            assert aspect_of(Overlap(2), asking.ask()) == RED
+            asking.close()
+            with pytest.raises(Fault, match=r"no overlap group 3 \(overlaps 17 to 24\)"):
+                asker(agent.port, (Overlap(20),)).ask()
 
 
 def poll(light: PolledLight, looks, start: int = 0):

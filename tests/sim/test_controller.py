@@ -55,6 +55,15 @@ def test_bits_of_its_phases(version: int):
     assert error in ("noError", "0")
 
 
+def test_overlaps_have_bits_of_their_own():
+    shown = {"a": "red", "b": "green"}
+    reds, greens = (f"1.3.6.1.4.1.1206.4.2.1.9.4.1.{column}" for column in (2, 4))
+    with Controller({"a": 1}, lambda: shown, overlaps={"b": 1, "a": 12}) as agent:
+        asked = (f"{reds}.1", f"{greens}.1", f"{reds}.2", f"{REDS}.1")
+        assert ask(agent.port, *asked)[1] == ["0", "1", "8", "1"]
+        assert "No Such Instance" in ask(agent.port, f"{reds}.3")[1][0]
+
+
 def test_objects_it_does_not_have_and_strangers():
     with Controller({"a": 1}, lambda: {"a": "red"}) as agent:
         assert "No Such Instance" in ask(agent.port, f"{REDS}.3")[1][0]
@@ -111,7 +120,7 @@ def test_the_command_plays_a_recording_until_it_is_told_to_end(child, tmp_path: 
     code = "import sys; from bconnect_sim.controller import main; sys.exit(main())"
     process = child(code, "--signals", str(file))
     told = json.loads(process.stdout.readline())
-    assert told["simpang"]["phases"] == {"utara": 1}
+    assert told["simpang"]["phases"] == told["simpang"]["overlaps"] == {"utara": 1}
     assert ask(told["simpang"]["port"], f"{REDS}.1")[1] == ["1"]
     process.send_signal(signal.SIGINT)
     assert process.wait(60.0) == 0

@@ -84,9 +84,23 @@ def test_a_lamp_may_be_watched_beside_its_source(source: dict[str, object]):
     assert len(mistakes(**source, orientation="vertical")) == 2
 
 
+def test_a_light_is_driven_by_a_phase_or_by_an_overlap():
+    bare = {"adapter": "ntcip1202", "address": "udp://192.0.2.5:161"}
+    assert mistakes(**bare, overlap=3) == []
+    assert mistakes(**bare) == [
+        "signals.a.phase: is missing; the adapter ntcip1202 needs it, or overlap"
+    ]
+    assert mistakes(**bare, phase=2, overlap=3) == [
+        "signals.a.overlap: stands beside phase; a light is driven by one of them"
+    ]
+    assert Signal(**bare, overlap=16).overlap == 16
+    with pytest.raises(ValueError):
+        Signal(**bare, overlap=0)
+
+
 def test_keys_of_other_adapters_have_no_meaning():
     lamp = {"adapter": "lamp_vision", "camera": "utara", "region": HEAD}
-    for key, value in {"community": "${C}", "version": "v1", "phase": 2}.items():
+    for key, value in {"community": "${C}", "version": "v1", "phase": 2, "overlap": 1}.items():
         expected = [f"signals.a.{key}: has no meaning for the adapter lamp_vision"]
         assert mistakes(**lamp, **{key: value}) == expected
     assert mistakes(**RECORDED, phase=1) == [

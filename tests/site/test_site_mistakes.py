@@ -216,7 +216,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "signal without phase": (
         ", phase: 2",
         "",
-        "signals.utara.phase: is missing; the adapter ntcip1202 needs it",
+        "signals.utara.phase: is missing; the adapter ntcip1202 needs it, or overlap",
     ),
     "region of a signal without its camera": (
         "phase: 2}",

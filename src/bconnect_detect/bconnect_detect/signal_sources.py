@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from bconnect_detect.core.ntcip import Oid, PolledLight, aspect_of, objects_for
+from bconnect_detect.core.ntcip import Oid, Overlap, PolledLight, aspect_of, objects_for
 from bconnect_detect.core.ntcip_talk import Conversation, Fault
 from bconnect_detect.core.recorded import Playback, Recording
 from bconnect_detect.core.types import SignalReading
@@ -75,7 +75,8 @@ def controllers(
             mistakes.append(f"{key}.address: {error}")
             continue
         target = Target(host, port, community, signal.version or "v2c")
-        phases.setdefault(target, {})[name] = signal.phase or 1
+        driven = Overlap(signal.overlap) if signal.overlap else signal.phase or 1
+        phases.setdefault(target, {})[name] = driven
     if mistakes:
         raise ConfigError(*mistakes)
     zone = ZoneInfo(loaded.site.timezone)

@@ -4,8 +4,11 @@
     python -m bconnect_sim.controller --signals signals.jsonl --port 0
 
 Each junction has its own, on 127.0.0.1: it serves phaseStatusGroupReds, -Yellows and -Greens
-(1.3.6.1.4.1.1206.4.2.1.1.4.1.{2,3,4}.group, one bit a phase). Ports and phases are printed as one
-line of JSON: {"a": {"port": 40161, "phases": {"a_barat": 2}}}. It can misbehave, for tests.
+(1.3.6.1.4.1.1206.4.2.1.1.4.1.{2,3,4}.group, one bit a phase) and overlapStatusGroupReds, -Yellows
+and -Greens (1.3.6.1.4.1.1206.4.2.1.9.4.1.{2,3,4}.group): overlaps that follow one light each.
+Ports and numbers are printed as one line of JSON:
+{"a": {"port": 40161, "phases": {"a_barat": 2}, "overlaps": {"a_barat": 1}}}.
+It can misbehave, for tests.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from bconnect_site.errors import ConfigError
 
 NTCIP = (1, 3, 6, 1, 4, 1, 1206)
 GROUP_ENTRY = (*NTCIP, 4, 2, 1, 1, 4, 1)
+OVERLAP_ENTRY = (*NTCIP, 4, 2, 1, 9, 4, 1)
 COLOURS = {2: "red", 3: "amber", 4: "green"}  # column of the table: its aspect
 FAULTS = ("", "silent", "slow", "garbage", "error", "both", "range", "text")
 SLOWNESS = 0.8  # s
@@ -64,9 +68,9 @@ class Timeline:
 class Controller:
     """An agent in a thread of its own; ``with Controller(...) as controller: controller.port``.
 
-    phases: NTCIP phase by signal. aspects: called for each request. fault: one of FAULTS, may be
-    set while it runs: says nothing, answers late, with noise, with an error, with red and green
-    at once, with values out of range, with text.
+    phases, overlaps: NTCIP numbers by signal. aspects: called for each request. fault: one of
+    FAULTS, may be set while it runs: says nothing, answers late, with noise, with an error, with
+    red and green at once, with values out of range, with text.
     """
 
     def __init__(
@@ -74,11 +78,12 @@ class Controller:
         phases: Mapping[str, int],
         aspects: Aspects,
         *,
+        overlaps: Mapping[str, int] | None = None,
         port: int = 0,
         community: str = "public",
         fault: str = "",
     ) -> None:
-        self.phases = dict(phases)
+        self.phases, self.overlaps = dict(phases), dict(overlaps or {})
         self.aspects = aspects
         self.fault = fault
         self.community = community
@@ -106,14 +111,18 @@ class Controller:
 
     def values(self, oid: tuple[int, ...]) -> Any:
         """An object's value as SNMP has it."""
-        inside = oid[:-2] == GROUP_ENTRY and oid[-2] in COLOURS
-        if not inside or not 1 <= oid[-1] <= (HIGHEST_PHASE - 1) // 8 + 1:
+        tables: dict[tuple[int, ...], dict[str, int]] = {
+            GROUP_ENTRY: self.phases,
+            OVERLAP_ENTRY: self.overlaps,
+        }
+        driven = tables.get(oid[:-2]) if oid[-2:-1] and oid[-2] in COLOURS else None
+        if driven is None or not 1 <= oid[-1] <= (HIGHEST_PHASE - 1) // 8 + 1:
             return v2c.NoSuchInstance()
         column, group = oid[-2:]
         if self.fault == "text":
             return v2c.OctetString("red")
         shown, bits = self.aspects(), 0
-        for signal, phase in self.phases.items():
+        for signal, phase in driven.items():
             lit = shown.get(signal) == COLOURS[column] or self.fault == "both"
             if (phase - 1) // 8 + 1 == group and lit:
                 bits |= 1 << (phase - 1) % 8
@@ -226,13 +235,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                     Controller(
                         phases,
                         aspects,
+                        overlaps={signal: n for n, signal in enumerate(phases, 1)},
                         port=given.port and given.port + place,
                         fault=given.fault,
                     )
                 )
                 for place, (name, phases) in enumerate(junctions.items())
             }
-            told = {n: {"port": a.port, "phases": a.phases} for n, a in agents.items()}
+            told = {
+                n: {"port": a.port, "phases": a.phases, "overlaps": a.overlaps}
+                for n, a in agents.items()
+            }
             print(json.dumps(told), flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:

@@ -22,14 +22,15 @@ LINES = frozenset({ZoneKind.STOP_LINE, ZoneKind.LANE_MARKING, ZoneKind.GATE})
 NEEDS_SIGNAL = frozenset({ViolationType.RED_LIGHT, ViolationType.STOP_LINE})
 _SIGNAL_NEEDS = {
     "lamp_vision": ("camera", "region"),
-    "ntcip1202": ("address", "phase"),
+    "ntcip1202": ("address",),
     "recorded": ("address",),
 }
 _WATCHED = ("camera", "region")
-_SIGNAL_ONLY = (*_WATCHED, "orientation", "address", "phase", "community", "version")
+_DRIVEN = ("phase", "overlap")
+_SIGNAL_ONLY = (*_WATCHED, *_DRIVEN, "orientation", "address", "community", "version")
 _SIGNAL_MAY = {
     "lamp_vision": ("orientation",),
-    "ntcip1202": (*_WATCHED, "orientation", "community", "version"),
+    "ntcip1202": (*_WATCHED, *_DRIVEN, "orientation", "community", "version"),
     "recorded": (*_WATCHED, "orientation"),
 }
 _SIGNAL_ADDRESS: dict[str, Callable[[str], object]] = {
@@ -176,9 +177,20 @@ def _signals(site: dict[str, Any]) -> Found:
                 *_SIGNAL_MAY.get(adapter, ()),
             ):
                 yield (*key, part), f"has no meaning for the adapter {adapter}"
+        if adapter == "ntcip1202":
+            yield from _driven(key, signal)
         if adapter != "lamp_vision":
             yield from _watched(key, signal)
         yield from _signal_address(key, adapter, signal.get("address"))
+
+
+def _driven(key: Key, signal: dict[str, Any]) -> Found:
+    """A controller's light is driven by a phase or by an overlap."""
+    phase, overlap = signal.get("phase"), signal.get("overlap")
+    if phase is None and overlap is None:
+        yield (*key, "phase"), "is missing; the adapter ntcip1202 needs it, or overlap"
+    elif phase is not None and overlap is not None:
+        yield (*key, "overlap"), "stands beside phase; a light is driven by one of them"
 
 
 def _watched(key: Key, signal: dict[str, Any]) -> Found:

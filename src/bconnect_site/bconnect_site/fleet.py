@@ -40,7 +40,7 @@ _FleetCamera = partial(
     Camera, without=("zones", "rules", "source", "process", "calibration", "location")
 )
 _FleetZone = partial(Zone, without=("kind", "line", "region", "direction", "signal", "basis"))
-_FleetSignal = partial(Signal, without=("camera", "region", "address", "phase"))
+_FleetSignal = partial(Signal, without=("camera", "region", "address", "phase", "overlap"))
 _FleetSpeaker = partial(Speaker, without=("hears",))
 
 _TEMPLATES: dict[str, Any] = {

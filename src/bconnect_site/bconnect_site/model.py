@@ -165,6 +165,9 @@ class Signal(Strict):
         "?from_start=true where its first line is the start",
     )
     phase: int | None = Field(default=None, ge=1, le=255, description="ntcip1202: phase number")
+    overlap: int | None = Field(
+        default=None, ge=1, le=255, description="ntcip1202: overlap (1 is A), instead of phase"
+    )
     community: Community | None = Field(
         default=None, description="ntcip1202: SNMP community, as ${NAME}; default public"
     )

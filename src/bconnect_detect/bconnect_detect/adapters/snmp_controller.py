@@ -18,7 +18,7 @@ from pyasn1.type import univ
 from pysnmp.proto import rfc1902, rfc1905
 from pysnmp.proto.api import v1, v2c
 
-from bconnect_detect.core.ntcip import HIGHEST, Oid
+from bconnect_detect.core.ntcip import HIGHEST, OVERLAP_ENTRY, Oid
 from bconnect_detect.core.ntcip_talk import BAD_ANSWER, NO_ANSWER, Fault
 
 PERIOD = 0.25  # s between questions
@@ -179,10 +179,9 @@ def answer(
 
 def _value(oid: Oid, value: Any) -> int:
     if value.tagSet in _ABSENT:
-        group = oid[-1]
-        raise Fault(
-            BAD_ANSWER, f"has no phase group {group} (phases {8 * group - 7} to {8 * group})"
-        )
+        word, group = ("overlap" if oid[:-2] == OVERLAP_ENTRY else "phase"), oid[-1]
+        which = f"({word}s {8 * group - 7} to {8 * group})"
+        raise Fault(BAD_ANSWER, f"has no {word} group {group} {which}")
     if value.tagSet not in _NUMBERS:
         raise Fault(BAD_ANSWER, "answers with a value that is no number")
     if not 0 <= int(value) <= HIGHEST:

@@ -1,10 +1,12 @@
-"""What a controller's phase status says about a light (NTCIP 1202, phaseStatusGroupTable).
+"""What a controller says about a light: its phases and its overlaps (NTCIP 1202).
 
-    1.3.6.1.4.1.1206.4.2.1.1.4.1.{2,3,4}.<group>     reds, yellows, greens of eight phases
-                                                     INTEGER (0..255), bit (phase - 1) % 8
+    1.3.6.1.4.1.1206.4.2.1.1.4.1.{2,3,4}.<group>     phaseStatusGroupReds, -Yellows, -Greens
+    1.3.6.1.4.1.1206.4.2.1.9.4.1.{2,3,4}.<group>     overlapStatusGroupReds, -Yellows, -Greens
 
-NTCIP 1202:2005 v02.19, 2.2.4.2 to 2.2.4.4; v03A, 5.2.4.2 to 5.2.4.4. The values say what the
-controller shows, not what burns: a blown lamp is seen by lamp vision alone.
+INTEGER (0..255) each, of eight phases or overlaps; bit (number - 1) % 8. NTCIP 1202:2005 v02,
+2.2.4.2 to 2.2.4.4 and 2.10.4.2 to 2.10.4.4; in v03 the phases are 5.2.4.2 to 5.2.4.4, with the
+same object identifiers. The values say what the controller shows, not what burns: a blown lamp is
+seen by lamp vision alone. An overlap drives a light that follows several phases.
 """
 
 from collections import deque
@@ -16,10 +18,18 @@ from bconnect_site.kinds import SignalAspect, SignalSource
 
 Oid = tuple[int, ...]
 
-GROUP_ENTRY: Oid = (1, 3, 6, 1, 4, 1, 1206, 4, 2, 1, 1, 4, 1)
+_ASC: Oid = (1, 3, 6, 1, 4, 1, 1206, 4, 2, 1)
+GROUP_ENTRY: Oid = (*_ASC, 1, 4, 1)
+OVERLAP_ENTRY: Oid = (*_ASC, 9, 4, 1)
 COLUMNS = {SignalAspect.RED: 2, SignalAspect.AMBER: 3, SignalAspect.GREEN: 4}
 HIGHEST = 255  # of a column's value
 COLOURS = frozenset(COLUMNS)
+
+
+class Overlap(int):
+    """An overlap's number, from 1 (A); plain numbers are phases."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +41,25 @@ class LightSettings:
 
 
 def group_of(phase: int) -> int:
-    """The status group (from 1) that holds a phase (from 1)."""
+    """The status group (from 1) that holds a phase or an overlap (from 1)."""
     return (phase - 1) // 8 + 1
 
 
+def entry_of(phase: int) -> Oid:
+    """The table's entry that holds a phase or an Overlap."""
+    return OVERLAP_ENTRY if isinstance(phase, Overlap) else GROUP_ENTRY
+
+
 def objects_for(phases: Iterable[int]) -> tuple[Oid, ...]:
-    """Every object that one request for these phases asks for."""
-    groups = sorted({group_of(phase) for phase in phases})
-    return tuple((*GROUP_ENTRY, column, group) for group in groups for column in COLUMNS.values())
+    """Every object that one request for these phases and Overlaps asks for."""
+    groups = sorted({(entry_of(phase), group_of(phase)) for phase in phases})
+    return tuple((*entry, column, group) for entry, group in groups for column in COLUMNS.values())
 
 
 def aspect_of(phase: int, values: Mapping[Oid, int]) -> SignalAspect:
-    """The aspect of a phase: DARK where no bit is set, UNKNOWN where several are."""
-    group, bit = group_of(phase), 1 << (phase - 1) % 8
-    lit = [a for a, column in COLUMNS.items() if values[(*GROUP_ENTRY, column, group)] & bit]
+    """The aspect of a phase or Overlap: DARK where no bit is set, UNKNOWN where several are."""
+    entry, group, bit = entry_of(phase), group_of(phase), 1 << (phase - 1) % 8
+    lit = [a for a, column in COLUMNS.items() if values[(*entry, column, group)] & bit]
     if len(lit) > 1:
         return SignalAspect.UNKNOWN
     return lit[0] if lit else SignalAspect.DARK
