@@ -245,6 +245,12 @@ def test_speeding_is_the_mean_above_limit_and_tolerance(speed: float, found: str
         assert outcome.violations[0].limit == LIMIT
 
 
+def test_nobody_is_too_fast_to_be_seen_leaving() -> None:
+    place = Place("p", "speed", limit=LIMIT, **HALL)
+    for speed in (23.0, 31.0, 45.0):  # m/s: up to 4.5 m from one moment to the next
+        assert kinds(watch([place], car(drive(speed)))) == ["speeding"]
+
+
 def test_a_speeder_never_seen_leaving_is_nobody() -> None:
     place = Place("p", "speed", limit=LIMIT, **HALL)
     assert not kinds(watch([place], car(drive(17.0)), seconds=4.0))  # ends inside

@@ -53,7 +53,7 @@ class _Stay:
 class RegionWatch:
     """Keeps a ``_Stay`` for each vehicle whose middle is in the region; ``_over`` judges it."""
 
-    margin = 2.0
+    margin = 8.0  # further than anybody drives between two moments: leaving is to be seen
 
     def __init__(self, place: Place, tell: Tell, holds: Holds) -> None:
         self.place, self._tell, self._holds = place, tell, holds
