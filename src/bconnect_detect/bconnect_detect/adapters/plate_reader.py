@@ -1,0 +1,283 @@
+"""The plate reader: vehicles and plates found in each still, the offender's plate read and voted.
+
+Built once by the sealer, used inside opened findings only.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bconnect_detect.adapters.onnx_detector import OnnxDetector
+from bconnect_detect.adapters.plate_detector import (
+    FoundPlate,
+    PlateDetector,
+    detector_weights,
+    rectified,
+)
+from bconnect_detect.adapters.plate_ocr import PlateOcr, ocr_weights
+from bconnect_detect.adapters.weights import resolve
+from bconnect_detect.core.detector import Detections, ModelInfo, tidy
+from bconnect_detect.core.geometry import iou
+from bconnect_detect.core.plate import (
+    NOT_INSTALLED,
+    Image,
+    Look,
+    PlateNeeds,
+    PlateReader,
+    Still,
+    base_colour,
+    conclude,
+)
+from bconnect_detect.core.plate_grammar import Doubt, Grammar, Parsed
+from bconnect_detect.core.plate_place import SAME, Candidate, Refusal, Vehicle, follow, own_plate
+from bconnect_detect.core.types import SECOND, VEHICLES, Box, Finding, Pair
+from bconnect_detect.core.violation import PlateReading
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import PlateState, RoadUserKind
+from bconnect_site.plates import PlateRules, load_plates
+from bconnect_site.settings import PlateSettings
+
+MOST_STILLS = 7
+ANCHOR = SECOND // 4  # a still this near the finding's stamp shows the offender in its box
+MARGIN = 0.08  # of the vehicle's box, kept around it
+MOST_VEHICLES = 12  # looked at closely when plates are to be blurred
+NUMBER_ROW = 0.74  # of a plate's height: above the row of the expiry date
+# Ways to look at one plate that must agree: share of its height, stretch of its width.
+VIEWS = ((NUMBER_ROW, 1.0), (0.68, 1.35))
+
+
+class Absent:
+    """Stands where no model is: says so, and reads nothing."""
+
+    models: tuple[ModelInfo, ...] = ()
+    looks: tuple[Look, ...] = ()
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def read(self, stills: Sequence[Still], finding: Finding) -> PlateReading:
+        """See ``PlateReader.read``."""
+        return PlateReading(PlateState.UNREADABLE, reason=NOT_INSTALLED)
+
+    def find_plates(self, image: Image) -> list[Box]:
+        """None is found; whoever blurs must know that and blur whole vehicles."""
+        return []
+
+
+class OnnxPlateReader:
+    """Reads plates with the models of platedet and rapidocr, on the CPU."""
+
+    def __init__(
+        self,
+        rules: PlateRules,
+        needs: PlateNeeds,
+        env: Mapping[str, str],
+        *,
+        threads: int = 1,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Loads three models. Raises ConfigError: one is missing or another one than known."""
+        self._rules, self._needs, self._grammar = rules, needs, Grammar(rules)
+        self._timeout, self._clock = timeout, clock
+        self._plates = PlateDetector(detector_weights(), threads)
+        self._ocr = PlateOcr(ocr_weights(), threads)
+        self._vehicles = OnnxDetector(resolve("default", env), threads=threads)
+        self.models = (self._plates.info, self._ocr.info)
+        self.looks: tuple[Look, ...] = ()  # of the last read, nearest to the finding first
+
+    def read(self, stills: Sequence[Still], finding: Finding) -> PlateReading:
+        """See ``PlateReader.read``."""
+        self.looks = ()
+        try:
+            return self._read(stills, finding)
+        except (cv2.error, ValueError, RuntimeError, MemoryError) as error:
+            why = " ".join(str(error).split())[:80]
+            return PlateReading(PlateState.UNREADABLE, reason=f"the reader failed ({why})")
+
+    def _read(self, stills: Sequence[Still], finding: Finding) -> PlateReading:
+        kind, end = finding.road_user.kind, self._clock() + self._timeout
+        if kind not in VEHICLES:
+            return PlateReading(PlateState.NOT_VISIBLE, reason="such a road user bears no plate")
+        ordered = sorted(stills, key=lambda still: (abs(still[0] - finding.stamp), still[0]))
+        ordered = ordered[:MOST_STILLS]
+        if not ordered or abs(ordered[0][0] - finding.stamp) > ANCHOR:
+            why = "there is no still of the moment itself"
+            return PlateReading(PlateState.UNREADABLE, frames=len(ordered), reason=why)
+        chase = Chase(finding, ordered[0][1])
+        looks: list[Look] = []
+        for stamp, image in ordered:
+            if self._clock() > end:
+                why = f"reading took longer than {self._timeout:g} s"
+                return PlateReading(PlateState.UNREADABLE, frames=len(looks), reason=why)
+            vehicles = self._vehicles_in(image)
+            box, others = chase.find(stamp, image, vehicles)
+            looks.append(self._look(stamp, image, kind, box, others))
+        self.looks = tuple(looks)
+        return conclude(looks, kind, self._rules, self._needs)
+
+    def find_plates(self, image: Image) -> list[Box]:
+        """See ``PlateReader.find_plates``: the whole picture, and each larger vehicle closely."""
+        found = [plate.box for plate in self._plates.find(image)]
+        boxes = self._vehicles_in(image).boxes
+        largest = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).prod(axis=1))[:MOST_VEHICLES]
+        for box in boxes[largest]:
+            for plate, _ in self._plates_at(image, _box(box)):
+                if all(iou(plate, other) < SAME for other in found):
+                    found.append(plate)
+        return found
+
+    def _vehicles_in(self, image: Image) -> Detections:
+        found = tidy(self._vehicles.detect(image))
+        return found.select(np.isin(found.kind, list(VEHICLES)))
+
+    def _plates_at(self, image: Image, box: Box) -> list[tuple[Box, FoundPlate]]:
+        """Plates in and around a box, in pixels of the picture, each with itself in the crop."""
+        left, top, right, bottom = around(box, image)
+        if right - left < 8 or bottom - top < 8:
+            return []
+        found = self._plates.find(image[top:bottom, left:right])
+        shift = (left, top, left, top)
+        placed = [tuple(v + s for v, s in zip(p.box, shift, strict=True)) for p in found]
+        return [((b[0], b[1], b[2], b[3]), p) for b, p in zip(placed, found, strict=True)]
+
+    def _look(
+        self, stamp: int, image: Image, kind: RoadUserKind, box: Box | None, others: list[Box]
+    ) -> Look:
+        if box is None:
+            return Look(stamp, reason="the vehicle was not found again in the still")
+        found = self._plates_at(image, box)
+        candidates = [Candidate(at, plate.confidence) for at, plate in found]
+        own = own_plate(box, kind, others, candidates, (image.shape[1], image.shape[0]))
+        if isinstance(own, Refusal):
+            return Look(stamp, reason=own.reason, seen=own.seen)
+        plate = found[candidates.index(own)][1]
+        left, top, right, bottom = around(box, image)
+        flat = rectified(image[top:bottom, left:right], plate)
+        parsed, colour = self.parse(flat), base_colour(flat[: round(NUMBER_ROW * len(flat))])
+        if isinstance(parsed, Doubt):
+            return Look(stamp, own.box, plate.height, colour, None, parsed.reason, seen=True)
+        return Look(stamp, own.box, plate.height, colour, parsed, seen=True)
+
+    def parse(self, plate: Image) -> Parsed | Doubt:
+        """One upright plate: every view must say the same."""
+        seen: list[Parsed] = []
+        for share, stretch in VIEWS:
+            row = plate[: max(round(share * len(plate)), 2)]
+            parsed = self._grammar.parse(self._ocr.read(row, stretch))
+            if isinstance(parsed, Doubt):
+                return parsed
+            seen.append(parsed)
+        if len({(one.letters, one.shape) for one in seen}) > 1:
+            return Doubt("two looks at the same plate disagree")
+        chances = tuple(min(c) for c in zip(*(one.chances for one in seen), strict=True))
+        return Parsed(seen[0].area, seen[0].number, seen[0].suffix, chances)
+
+
+class Chase:
+    """Finds the offender in one still after the other, outwards from the finding's moment."""
+
+    def __init__(self, finding: Finding, image: Image) -> None:
+        x, y = image.shape[1] / finding.width, image.shape[0] / finding.height
+        box = finding.road_user.box
+        self._kind = finding.road_user.kind
+        self._start: Box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
+        self._known: list[tuple[int, Box]] = []  # where it was, by stamp
+        self._looks = appearance(image, self._start)
+
+    def find(self, stamp: int, image: Image, vehicles: Detections) -> tuple[Box | None, list[Box]]:
+        """Its box in a still (None: not found) and the boxes of the other vehicles."""
+        boxes = [_box(row) for row in vehicles.boxes]
+        if not self._known:
+            # The rule saw it there; the still's own detection only refines the box.
+            best = max(boxes, key=lambda b: iou(b, self._start), default=self._start)
+            own = best if iou(best, self._start) >= SAME else self._start
+            self._known.append((stamp, own))
+            return own, [b for b in boxes if b is not best or own is self._start]
+        seen = [
+            Vehicle(RoadUserKind(int(k)), b, likeness(self._looks, appearance(image, b)))
+            for k, b in zip(vehicles.kind, boxes, strict=True)
+        ]
+        before, move = self._expected(stamp)
+        index = follow(before, move, self._kind, seen)
+        if index is None:
+            return None, boxes
+        self._known.append((stamp, boxes[index]))
+        self._known.sort()
+        return boxes[index], [b for i, b in enumerate(boxes) if i != index]
+
+    def _expected(self, stamp: int) -> tuple[Box, Pair]:
+        """The nearest box known, and how far it should have come by its last move."""
+        ordered = sorted(self._known, key=lambda known: abs(known[0] - stamp))
+        at, box = ordered[0]
+        if len(ordered) < 2:
+            return box, (0.0, 0.0)
+        other_at, other = ordered[1]
+        share = (stamp - at) / (at - other_at) if at != other_at else 0.0
+        return box, (
+            share * ((box[0] + box[2]) - (other[0] + other[2])) / 2,
+            share * ((box[1] + box[3]) - (other[1] + other[3])) / 2,
+        )
+
+
+def around(box: Box, image: Image) -> tuple[int, int, int, int]:
+    """A box with a margin, whole pixels inside the picture."""
+    x, y = MARGIN * (box[2] - box[0]), MARGIN * (box[3] - box[1])
+    height, width = image.shape[:2]
+    low = (int(max(box[0] - x, 0)), int(max(box[1] - y, 0)))
+    return (*low, int(min(box[2] + x, width)), int(min(box[3] + y, height)))
+
+
+def appearance(image: Image, box: Box) -> NDArray[np.float32]:
+    """The colours of a vehicle as a histogram, its outer fifth left out."""
+    x, y = 0.2 * (box[2] - box[0]), 0.2 * (box[3] - box[1])
+    height, width = image.shape[:2]
+    rows = slice(int(max(box[1] + y, 0)), int(min(box[3] - y, height)))
+    columns = slice(int(max(box[0] + x, 0)), int(min(box[2] - x, width)))
+    part = image[rows, columns]
+    if part.size == 0:
+        return np.zeros((8, 8, 4), np.float32)
+    hsv = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_BGR2HSV)
+    counts = cv2.calcHist([hsv], [0, 1, 2], None, [8, 8, 4], [0, 180, 0, 256, 0, 256])
+    return np.asarray(counts / max(float(counts.sum()), 1.0), np.float32)
+
+
+def likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Of two appearances, [0, 1]."""
+    return float(np.sqrt(a * b).sum())
+
+
+def make_reader(
+    settings: PlateSettings,
+    rules_file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> PlateReader | None:
+    """The reader of the settings; None where plates are not to be read.
+
+    Without its models a reader that says so. ``rules_file``: plates.yaml, absent: the one of the
+    config folder. Raises ConfigError: plates.yaml is wrong.
+    """
+    if not settings.read:
+        return None
+    rules = load_plates(rules_file)
+    needs = PlateNeeds(height=settings.min_height)
+    try:
+        return OnnxPlateReader(
+            rules,
+            needs,
+            os.environ if env is None else env,
+            threads=settings.threads,
+            timeout=settings.timeout,
+        )
+    except ConfigError as error:
+        return Absent(str(error))
+
+
+def _box(row: NDArray[np.float32]) -> Box:
+    x_min, y_min, x_max, y_max = (float(v) for v in row)
+    return x_min, y_min, x_max, y_max
