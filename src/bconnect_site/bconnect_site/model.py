@@ -34,6 +34,7 @@ from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
     EvidenceSettings,
+    PlateSettings,
     TrackerSettings,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "EvidenceSettings",
     "LadderSettings",
     "Location",
+    "PlateSettings",
     "Quiet",
     "Section",
     "Signal",
@@ -231,6 +233,7 @@ class Site(Strict):
     detector: DetectorSettings = DetectorSettings()
     tracker: TrackerSettings = TrackerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    plates: PlateSettings = PlateSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")
     processes: dict[str, str] = Field(
         default_factory=dict,
