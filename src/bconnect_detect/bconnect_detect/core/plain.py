@@ -121,6 +121,7 @@ def plate_to_dict(plate: PlateReading) -> Json:
         "frames": plate.frames,
         "colour": word(plate.colour),
         "reason": plate.reason,
+        "stamp": plate.stamp,
     }
 
 
@@ -136,6 +137,7 @@ def plate_from_dict(body: Json) -> PlateReading:
         frames=int(body.get("frames", 0)),  # seals of format 1 lack these
         colour=_kind(PlateColour, body.get("colour", "unknown")),
         reason=body.get("reason", ""),
+        stamp=int(body.get("stamp", 0)),
     )
 
 

@@ -103,6 +103,7 @@ def conclude(
         votes=verdict.votes,
         frames=len(looks),
         colour=colour,
+        stamp=won[0].stamp,
     )
 
 
@@ -161,6 +162,7 @@ def _reading(look: Look, frames: int, reason: str, votes: int = 0) -> PlateReadi
         frames=frames,
         colour=look.colour,
         reason=reason,
+        stamp=look.stamp if look.box else 0,
     )
 
 

@@ -11,7 +11,10 @@ from bconnect_site.names import is_name
 # Ids and file names become paths: no separators, nothing hidden, nothing that climbs.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.[a-z0-9]{1,8}")
-RESERVED = frozenset({"manifest.json", "case.json", "annotated.jpg", "vehicle.jpg"})
+OWN = frozenset(  # written by whoever seals; no camera may bring a file of that name
+    {"annotated.jpg", "vehicle.jpg", "plate.jpg", "facts.json", "violation.json"}
+)
+RESERVED = OWN | {"manifest.json", "manifest.sig", "erased.json", "case.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class CaptureRequest:
     id: str  # Finding.id
     camera: str
     stamp: int  # the finding's
-    stills: tuple[int, ...]  # before, scene, after
+    stills: tuple[int, ...]  # before, scene, more for the plate, after
     clip_start: int
     clip_end: int
     directory: str  # relative to the evidence store
@@ -67,6 +70,7 @@ class PlateReading:
     frames: int = 0  # stills that were looked at
     colour: PlateColour = PlateColour.UNKNOWN  # of the plate's base
     reason: str = ""  # why it is not READ, one sentence
+    stamp: int = 0  # ns, of the still that the box lies in; 0: unknown
 
 
 @dataclass(frozen=True, slots=True)
