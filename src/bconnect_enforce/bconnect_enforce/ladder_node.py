@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bconnect_msgs.msg import Announcement, Finding, Measure, Violation
+from bconnect_msgs import msg as messages
+from rclpy.clock import Clock, ClockType
 
 from bconnect_enforce import convert
+from bconnect_enforce.convert_ladder import seen_from, sight_from
 from bconnect_enforce.core import ladder
+from bconnect_enforce.core.history import digest
 from bconnect_enforce.core.policy import rules_of
+from bconnect_enforce.remembering import Remembering
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
-from bconnect_node.qos import EVENT, RECORD
+from bconnect_node.qos import EVENT, RECORD, SENSOR
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.frozen import load_frozen
+from bconnect_site.kinds import CitationStatus, SpeakerStateKind
 from bconnect_site.phrases import load_phrases
+
+TICK = 0.25  # s
+LINGER = 30  # s without a watch until a camera's tracks are let go
+LOOK_EVERY = 150_000_000  # ns between two looks at one camera
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class LadderParams:
     """Everything else is in the site file."""
 
     site_file: str = field(description="the frozen site")
+    history_file: str = field("", "memory of all sites; empty: none beyond this run")
 
 
 class Ladder(BconnectNode):
@@ -37,54 +49,123 @@ class Ladder(BconnectNode):
         loaded = load_frozen(self.params.site_file)
         phrases = loaded.config_dir / "phrases.yaml" if loaded.config_dir else None
         rules = rules_of(loaded.site, load_phrases(phrases))
-        self._ladder = ladder.Ladder(rules)
-        self._measures = self.create_publisher(Measure, names.MEASURES, RECORD)
-        self._announcements = self.create_publisher(Announcement, names.ANNOUNCEMENTS, EVENT)
-        self.create_subscription(Finding, names.FINDINGS, self.on_finding, EVENT)
-        self.create_subscription(Violation, names.VIOLATIONS, self.on_violation, RECORD)
-        self._say_policy(rules, Path(self.params.site_file))
+        path = Path(self.params.history_file) if self.params.history_file else None
+        self._memory = Remembering(
+            path, rules.history, rules.history_limit, self.now, self.health.error
+        )
+        self._ladder = ladder.Ladder(rules, digest=partial(digest, self._memory.secret))
+        self._ladder.load(self._memory.take())
+        self._tracks: dict[str, Any] = {}  # subscriptions by camera
+        self._looked: dict[str, int] = {}  # stamp of the last look
+        self._wanted: dict[str, int] = {}  # when a camera's tracks were last wanted
+        self._measures = self.create_publisher(messages.Measure, names.MEASURES, RECORD)
+        self._announcements = self.create_publisher(
+            messages.Announcement, names.ANNOUNCEMENTS, EVENT
+        )
+        self._compliance = self.create_publisher(messages.Compliance, names.COMPLIANCE, RECORD)
+        self._listen(messages.RuleTrust, names.RULE_TRUST, self.on_trust, RECORD)
+        self._listen(messages.SpeakerState, names.SPEAKER_STATE, self.on_speaker, RECORD)
+        self._listen(messages.Citation, names.CITATIONS, self.on_citation, RECORD)
+        self._listen(messages.Finding, names.FINDINGS, self.on_finding, EVENT)
+        self._listen(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
+        self.create_timer(TICK, self.on_time, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._say_mode(rules)
+        self.worker("history", self._memory.run)
 
-    def on_finding(self, m: Finding) -> None:
-        self.health.tick(names.FINDINGS)
-        try:
-            offence = convert.offence_from(m)
-        except ValueError as error:
-            self.health.error(f"finding {m.id}: {error}; was it sent by another version?")
+    def _listen(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> None:
+        """Subscribes; a message of another version is counted and dropped."""
+
+        def heard(m: Any) -> None:
+            self.health.tick(topic)
+            try:
+                callback(m)
+            except ValueError as error:
+                self.health.error(f"{topic}: {error}; was it sent by another version?")
+
+        self.create_subscription(kind, topic, heard, qos)
+
+    def on_finding(self, m: messages.Finding) -> None:
+        offence = convert.offence_from(m)
+        self._carry_out(self._ladder.on_finding(offence, sight_from(m), self.now()))
+
+    def on_violation(self, m: messages.Violation) -> None:
+        self._carry_out(self._ladder.on_violation(convert.violation_from(m), self.now()))
+
+    def on_trust(self, m: messages.RuleTrust) -> None:
+        self._ladder.on_trust(convert.trust_from(m))
+
+    def on_speaker(self, m: messages.SpeakerState) -> None:
+        stamp = convert.ns(m.header.stamp)
+        self._ladder.on_speaker(m.speaker, SpeakerStateKind(m.state), m.announcement_id, stamp)
+
+    def on_citation(self, m: messages.Citation) -> None:
+        if m.status in (CitationStatus.REJECTED, CitationStatus.WITHDRAWN):
+            self._ladder.on_rejected(m.violation_id)
+
+    def on_tracks(self, camera: str, m: messages.RoadUserArray) -> None:
+        stamp = convert.ns(m.header.stamp)
+        if camera not in self._ladder.watched or stamp - self._looked.get(camera, 0) < LOOK_EVERY:
             return
-        self._carry_out(self._ladder.on_finding(offence))
-
-    def on_violation(self, m: Violation) -> None:
-        self.health.tick(names.VIOLATIONS)
+        self._looked[camera] = stamp
         try:
-            violation = convert.violation_from(m)
+            seen = seen_from(m, camera)
         except ValueError as error:
-            self.health.error(f"violation {m.finding.id}: {error}; was it sent by another version?")
+            self.health.error(f"{camera}: {error}; was it sent by another version?")
             return
-        self._carry_out(self._ladder.on_violation(violation))
+        self._carry_out(self._ladder.on_tracks(seen, self.now()))
 
-    def _carry_out(self, outcome: ladder.Outcome) -> None:
+    def on_time(self) -> None:
+        if others := self._memory.take():
+            self._ladder.load(others)
+        self._carry_out(self._ladder.on_time(self.now()))
+        self._let_go()
+        self.health.set("remembered", self._ladder.remembered)
+        self.health.set("waiting", self._ladder.waiting)
+        self.health.set("watched", ", ".join(sorted(self._ladder.watched)) or None)
+        self.health.set("memory", "on disk" if self._memory.kept else "in this run only")
+
+    def _carry_out(self, answer: ladder.Answer) -> None:
         # The voice first: it is the only one in a hurry.
-        for order in outcome.announcements:
+        for order in answer.announcements:
             self.send(self._announcements, convert.announcement_to(order))
             self.health.tick(names.ANNOUNCEMENTS)
-        for measure in outcome.measures:
+        for measure in answer.measures:
             self.send(self._measures, convert.measure_to(measure))
             self.health.tick(names.MEASURES)
             self.get_logger().info(f"{measure.step.name.lower()}: {measure.reason}")
-        for withheld in outcome.withheld:
+        for record in answer.compliance:
+            self.send(self._compliance, convert.compliance_to(record))
+            self.health.tick(names.COMPLIANCE)
+        for withheld in answer.withheld:
             self.get_logger().info(
                 f"{withheld.step.name.lower()} withheld for {withheld.violation_id}: {withheld.why}"
             )
-        self.health.set("remembered", self._ladder.remembered)
+        self._watch()
+        self._memory.put(self._ladder.history.drain())
 
-    def _say_policy(self, rules: ladder.Rules, site_file: Path) -> None:
+    def _watch(self) -> None:
+        """Listens to the tracks of the cameras that are watched, and of no other."""
+        now = self.now()
+        for camera in self._ladder.watched:
+            self._wanted[camera] = now
+            if camera not in self._tracks:
+                topic = names.camera_topic(camera, names.TRACKS)
+                self._tracks[camera] = self.create_subscription(
+                    messages.RoadUserArray, topic, partial(self.on_tracks, camera), SENSOR
+                )
+
+    def _let_go(self) -> None:
+        now = self.now()
+        for camera in [c for c, at in self._wanted.items() if now - at > LINGER * 1_000_000_000]:
+            self.destroy_subscription(self._tracks.pop(camera))
+            del self._wanted[camera]
+            self._looked.pop(camera, None)
+
+    def _say_mode(self, rules: ladder.Rules) -> None:
         mode = rules.mode.name.lower()
         until = f" until {rules.until}" if rules.until else ""
         self.health.set("mode", mode + until)
         self.get_logger().info(f"mode: {mode}{until}")
-        for sentence in rules.not_carried_out():
-            self.get_logger().warning(f"{site_file.name}: {sentence}")
-            self.health.set("not_carried_out", sentence)
 
 
 def main() -> int:

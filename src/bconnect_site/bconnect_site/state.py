@@ -58,6 +58,11 @@ class StateLayout:
         return self.root / LAW_FILE
 
     @property
+    def history_file(self) -> Path:
+        """What the ladder remembers of repeat offenders, over all sites of the state folder."""
+        return self.root.parent / "history.sqlite3"
+
+    @property
     def database(self) -> str:
         """URL of the ledger."""
         return f"sqlite:///{self.root / 'ledger.sqlite3'}"

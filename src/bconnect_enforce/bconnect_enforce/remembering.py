@@ -1,0 +1,96 @@
+"""Keeps the ladder's memory on disk, behind its back: deciding never waits for a file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bconnect_enforce.adapters.history_store import HistoryError, HistoryStore, read_secret
+from bconnect_enforce.core.history import Entry
+
+PAUSE = 0.5  # s between two writes
+LOOK = 10  # writes' pauses until we look what other sites wrote, with nothing of our own to write
+RETRY = 30.0  # s until a file that failed is tried again
+BACKLOG = 20_000  # entries that may wait for a file that fails; the oldest give way
+
+
+class Remembering:
+    """One file and its secret. Where either is no good the ladder goes on in memory.
+
+    `say` is told one sentence then. Hand entries over with `put`, fetch what other sites wrote
+    with `take`; `run` is the worker.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        keep: int,
+        limit: int,
+        now: Callable[[], int],
+        say: Callable[[str], None],
+    ) -> None:
+        self._path, self._keep, self._limit = path, keep, limit
+        self._now, self._say = now, say
+        self._out: deque[Entry] = deque(maxlen=BACKLOG)
+        self._in: deque[list[Entry]] = deque()
+        self._store: HistoryStore | None = None
+        self.secret = os.urandom(32)
+        if path is None:
+            return
+        try:
+            self.secret = read_secret(path.with_suffix(".key"))
+            self._in.append(self._opened().load())
+        except HistoryError as error:
+            self._fail(error)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the file works."""
+        return self._store is not None
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        self._out.extend(entries)
+
+    def take(self) -> list[Entry]:
+        """What was remembered elsewhere since the last time."""
+        return self._in.popleft() if self._in else []
+
+    def run(self, stop: threading.Event) -> None:
+        """Writes until stopped, and then once more."""
+        idle = 0
+        while not stop.wait(PAUSE if self._store is not None else RETRY):
+            idle += 1
+            if self._path is not None and (self._out or idle >= LOOK or self._store is None):
+                idle = 0
+                self._write()
+        if self._store is not None:
+            self._write()
+            self._store.close()
+
+    def _opened(self) -> HistoryStore:
+        if self._store is None:
+            assert self._path is not None
+            self._store = HistoryStore(self._path, self._keep, self._limit)
+        return self._store
+
+    def _write(self) -> None:
+        entries = {
+            entry.id: entry for entry in (self._out.popleft() for _ in range(len(self._out)))
+        }
+        try:
+            others = self._opened().save(entries.values(), self._now())
+        except HistoryError as error:
+            self._out.extendleft(reversed(entries.values()))
+            self._fail(error)
+            return
+        if others:
+            self._in.append(others)
+
+    def _fail(self, error: HistoryError) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._say(f"{error}; the ladder goes on in memory")
