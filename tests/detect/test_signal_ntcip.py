@@ -15,11 +15,13 @@ from pysnmp.proto.api import v1, v2c
 
 from bconnect_detect.adapters import snmp_controller
 from bconnect_detect.adapters.snmp_controller import SnmpController, Target, answer, question
+from bconnect_detect.adapters.snmp_usm import User, Usm
 from bconnect_detect.core.ntcip import Overlap, PolledLight, aspect_of, group_of, objects_for
 from bconnect_detect.core.ntcip_talk import BAD_ANSWER, NO_ANSWER, Conversation, Fault
 from bconnect_detect.core.signals import SignalBook
 from bconnect_detect.core.types import SECOND
 from bconnect_sim.controller import Controller
+from bconnect_sim.controller import User as AgentUser
 from bconnect_site.kinds import SignalAspect, SignalSource
 
 RED, AMBER, GREEN = SignalAspect.RED, SignalAspect.AMBER, SignalAspect.GREEN
@@ -322,6 +324,115 @@ class TestAgent:
     def test_a_secret_is_not_printed(self):
         target = Target("192.0.2.5", 161, "rahasia")
         assert "rahasia" not in f"{target} {target!r}"
+
+
+V3 = User("operator", "kata-sandi-satu", "kata-sandi-dua")
+
+
+def as_user(port: int, user: User = V3, phases=(2,)) -> SnmpController:
+    target = Target("127.0.0.1", port, version="v3", user=user)
+    return SnmpController(target, objects_for(phases), lambda: T0)
+
+
+class TestUser:
+    """SNMPv3 against pysnmp's own agent."""
+
+    @pytest.mark.parametrize("hash", ["sha", "sha256", "sha512"])
+    @pytest.mark.parametrize("privacy", [None, "kata-sandi-dua"], ids=["signed", "enciphered"])
+    def test_a_light_is_read(self, hash: str, privacy: str | None):
+        shown = {"utara": "red"}
+        known = AgentUser("operator", "kata-sandi-satu", privacy, hash)
+        with Controller({"utara": 2}, lambda: shown, user=known) as agent:
+            asking = as_user(agent.port, User("operator", "kata-sandi-satu", privacy, hash))
+            assert aspect_of(2, asking.ask()) == RED
+            shown.update(utara="green")
+            assert aspect_of(2, asking.ask()) == GREEN
+            assert agent.requests == 2
+            asking.close()
+
+    @pytest.mark.parametrize(
+        ("user", "says"),
+        [
+            (User("siapa", "kata-sandi-satu", "kata-sandi-dua"), "does not know that user"),
+            (User("operator", "kata-sandi-lain", "kata-sandi-dua"), "refuses the auth key"),
+            (User("operator", "kata-sandi-satu", "kata-sandi-lain"), "privacy key|says nothing"),
+            (User("operator", "kata-sandi-satu"), "security level|authorization|says nothing"),
+            (User("operator", "kata-sandi-satu", "kata-sandi-dua", "sha"), "auth key or its hash"),
+        ],
+        ids=["user", "auth", "privacy", "level", "hash"],
+    )
+    def test_what_does_not_fit_is_told(self, user: User, says: str, monkeypatch):
+        monkeypatch.setattr(snmp_controller, "TIMEOUT", 0.3)
+        known = AgentUser("operator", "kata-sandi-satu", "kata-sandi-dua")
+        with (
+            Controller({"utara": 2}, lambda: {"utara": "red"}, user=known) as agent,
+            pytest.raises(Fault, match=says),
+        ):
+            as_user(agent.port, user).ask()
+
+    def test_another_engine_is_found_out(self):
+        """A controller that was exchanged: the next question or the one after it is answered."""
+        known = AgentUser("operator", "kata-sandi-satu", "kata-sandi-dua")
+        with Controller({"utara": 2}, lambda: {"utara": "red"}, user=known) as agent:
+            asking = as_user(agent.port)
+            asking.ask()
+            engine = asking._usm.engine
+        asking.close()
+        with Controller({"utara": 2}, lambda: {"utara": "green"}, user=known) as other:
+            asking.target = Target("127.0.0.1", other.port, version="v3", user=V3)
+            assert aspect_of(2, asking.ask()) == GREEN
+            assert other.requests == 1 and engine
+            asking.close()
+
+    @pytest.mark.parametrize("fault", ["silent", "garbage"])
+    def test_misbehaviour_is_told_and_survived(self, fault: str, monkeypatch):
+        monkeypatch.setattr(snmp_controller, "TIMEOUT", 0.2)
+        known = AgentUser("operator", "kata-sandi-satu", "kata-sandi-dua")
+        with Controller({"utara": 2}, lambda: {"utara": "red"}, user=known, fault=fault) as agent:
+            asking = as_user(agent.port)
+            with pytest.raises(Fault):
+                asking.ask()
+            agent.fault = ""
+            assert aspect_of(2, asking.ask()) == RED
+            asking.close()
+
+    def exchange(self) -> tuple[Usm, int, bytes]:
+        """A client that has had an answer, the next question's number, its answer."""
+        known = AgentUser("operator", "kata-sandi-satu", "kata-sandi-dua")
+        with Controller({"utara": 2}, lambda: {"utara": "red"}, user=known) as agent:
+            asking = as_user(agent.port)
+            asking.ask()
+            asking._open().send(asking._usm.question(77, OBJECTS))
+            return asking._usm, 77, asking._socket.recv(4096)
+
+    def test_every_byte_is_signed(self):
+        usm, number, datagram = self.exchange()
+        assert snmp_controller.values(v2c, usm.answer(number, datagram), number, OBJECTS)
+        for place in range(len(datagram)):
+            spoiled = bytearray(datagram)
+            spoiled[place] ^= 0x04
+            with pytest.raises(Fault):
+                usm.answer(number, bytes(spoiled))
+        with pytest.raises(Fault, match="not asked"):
+            usm.answer(number + 1, datagram)  # said before, to another question
+
+    def test_an_answer_of_long_ago_is_refused(self):
+        usm, number, datagram = self.exchange()
+        late = usm._clock() + 1000.0
+        usm._clock = lambda: late
+        with pytest.raises(Fault, match="an old message"):
+            usm.answer(number, datagram)
+        assert usm.engine == b""  # and everything is found out anew
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.binary(max_size=300))
+    def test_noise_is_a_fault_and_nothing_else(self, noise: bytes):
+        usm = Usm(V3)
+        with pytest.raises(Fault):
+            usm.discovered(1, noise)
+
+    def test_secrets_are_not_printed(self):
+        assert "sandi" not in f"{V3!r} {Target('192.0.2.5', 161, version='v3', user=V3)!r}"
 
 
 @contextmanager

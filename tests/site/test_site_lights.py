@@ -98,6 +98,23 @@ def test_a_light_is_driven_by_a_phase_or_by_an_overlap():
         Signal(**bare, overlap=0)
 
 
+def test_snmpv3_has_a_user_and_keys_and_no_community():
+    v3 = {**NTCIP, "version": "v3", "user": "${U}", "auth": "${A}"}
+    assert mistakes(**v3) == mistakes(**v3, privacy="${P}", hash="sha") == []
+    assert mistakes(**NTCIP, version="v3") == [
+        "signals.a.user: is missing; SNMPv3 needs it, as ${NAME}",
+        "signals.a.auth: is missing; SNMPv3 needs it, as ${NAME}",
+    ]
+    assert mistakes(**v3, community="public") == ["signals.a.community: has no meaning for SNMPv3"]
+    assert mistakes(**NTCIP, auth="${A}") == [
+        'signals.a.auth: has no meaning without "version: v3"'
+    ]
+    assert Signal(**v3, privacy="${P}").privacy == "${P}"
+    for part in ("user", "auth", "privacy"):
+        with pytest.raises(ValueError, match="is a secret; write"):
+            Signal(**{**v3, part: "rahasia-sekali"})
+
+
 def test_keys_of_other_adapters_have_no_meaning():
     lamp = {"adapter": "lamp_vision", "camera": "utara", "region": HEAD}
     for key, value in {"community": "${C}", "version": "v1", "phase": 2, "overlap": 1}.items():

@@ -13,9 +13,11 @@ from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.lights import PUBLIC, controller_address, record_address
 from bconnect_site.loaded import LoadedSite, resolve_path
+from bconnect_site.model import Signal
 
 if TYPE_CHECKING:
     from bconnect_detect.adapters.snmp_controller import SnmpController
+    from bconnect_detect.adapters.snmp_usm import User
 
 
 class Controller:
@@ -68,13 +70,14 @@ def controllers(
             address = expand_env(signal.address or "", env, f"{key}.address")
             community = expand_env(signal.community or PUBLIC, env, f"{key}.community")
             host, port = controller_address(address)
+            user = _user(signal, env, key)
         except ConfigError as error:
             mistakes += error.sentences
             continue
         except ValueError as error:
             mistakes.append(f"{key}.address: {error}")
             continue
-        target = Target(host, port, community, signal.version or "v2c")
+        target = Target(host, port, community, signal.version or "v2c", user)
         driven = Overlap(signal.overlap) if signal.overlap else signal.phase or 1
         phases.setdefault(target, {})[name] = driven
     if mistakes:
@@ -84,6 +87,23 @@ def controllers(
         Controller(SnmpController(target, objects_for(lights.values()), now), lights, zone)
         for target, lights in phases.items()
     ]
+
+
+def _user(signal: Signal, env: Mapping[str, str], key: str) -> "User | None":
+    """Who asks by SNMPv3. Raises ConfigError."""
+    if signal.version != "v3":
+        return None
+    from bconnect_detect.adapters.snmp_usm import SHORTEST, User
+
+    found: dict[str, str] = {}
+    for part in ("user", "auth", "privacy"):
+        written = getattr(signal, part)
+        if written is not None:
+            found[part] = expand_env(written, env, f"{key}.{part}")
+    for part in ("auth", "privacy"):
+        if len(found.get(part, " " * SHORTEST)) < SHORTEST:
+            raise ConfigError(f"{key}.{part}: needs a passphrase of {SHORTEST} characters or more")
+    return User(found["user"], found["auth"], found.get("privacy"), signal.hash or "sha256")
 
 
 class Recordings:

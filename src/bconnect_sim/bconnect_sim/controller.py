@@ -1,4 +1,4 @@
-"""The traffic controllers of a simulated corridor: NTCIP 1202 agents over SNMP v1 and v2c.
+"""The traffic controllers of a simulated corridor: NTCIP 1202 agents over SNMP v1, v2c, v3.
 
     python -m bconnect_sim.controller SCENARIO --seed N --port 0
     python -m bconnect_sim.controller --signals signals.jsonl --port 0
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import sys
 import threading
@@ -23,6 +24,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,11 @@ OVERLAP_ENTRY = (*NTCIP, 4, 2, 1, 9, 4, 1)
 COLOURS = {2: "red", 3: "amber", 4: "green"}  # column of the table: its aspect
 FAULTS = ("", "silent", "slow", "garbage", "error", "both", "range", "text")
 SLOWNESS = 0.8  # s
+HASHES = {
+    "sha": config.USM_AUTH_HMAC96_SHA,
+    "sha256": config.USM_AUTH_HMAC192_SHA256,
+    "sha512": config.USM_AUTH_HMAC384_SHA512,
+}
 HIGHEST_PHASE = 16
 
 Aspects = Callable[[], Mapping[str, str]]
@@ -65,12 +72,22 @@ class Timeline:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who may ask by SNMPv3: passphrases; hash: sha, sha256 or sha512; privacy by AES-128."""
+
+    name: str
+    auth: str
+    privacy: str | None = None
+    hash: str = "sha256"
+
+
 class Controller:
     """An agent in a thread of its own; ``with Controller(...) as controller: controller.port``.
 
     phases, overlaps: NTCIP numbers by signal. aspects: called for each request. fault: one of
     FAULTS, may be set while it runs: says nothing, answers late, with noise, with an error, with
-    red and green at once, with values out of range, with text.
+    red and green at once, with values out of range, with text. user: SNMPv3, beside the others.
     """
 
     def __init__(
@@ -82,10 +99,12 @@ class Controller:
         port: int = 0,
         community: str = "public",
         fault: str = "",
+        user: User | None = None,
     ) -> None:
         self.phases, self.overlaps = dict(phases), dict(overlaps or {})
         self.aspects = aspects
         self.fault = fault
+        self.user = user
         self.community = community
         self.requests = 0
         self.port = port
@@ -151,12 +170,22 @@ class Controller:
         config.add_v1_system(agent, "area", self.community)
         for model in (1, 2):  # SNMP v1 and v2c
             config.add_vacm_user(agent, model, "area", "noAuthNoPriv", NTCIP)
+        if self.user is not None:
+            _admit(agent, self.user)
         served = context.SnmpContext(agent)
         served.unregister_context_name(b"")
         served.register_context_name(b"", _Objects(self))
         cmdrsp.GetCommandResponder(agent, served)
         assert transport.transport is not None
         self.port = transport.transport.get_extra_info("sockname")[1]
+
+
+def _admit(agent: Any, user: User) -> None:
+    """Lets an SNMPv3 user read what the others read."""
+    level = "authNoPriv" if user.privacy is None else "authPriv"
+    private = () if user.privacy is None else (config.USM_PRIV_CFB128_AES, user.privacy)
+    config.add_v3_user(agent, user.name, HASHES[user.hash], user.auth, *private)
+    config.add_vacm_user(agent, 3, user.name, level, NTCIP)
 
 
 class _Objects(AbstractMibInstrumController):
@@ -221,6 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--signals", type=Path, help="play a signals.jsonl instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=0, help="the first one's; 0: free ones")
+    parser.add_argument("--user", help="an SNMPv3 user; passphrases in SIM_AUTH and SIM_PRIVACY")
     parser.add_argument("--fault", choices=FAULTS, default="", help="misbehave")
     given = parser.parse_args(argv)
     if (given.scenario is None) == (given.signals is None):
@@ -229,6 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         junctions, aspects = (
             live(given.scenario, given.seed) if given.scenario else played(given.signals)
         )
+        user = _user(given.user, os.environ) if given.user else None
         with ExitStack() as stack:
             agents = {
                 name: stack.enter_context(
@@ -238,6 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         overlaps={signal: n for n, signal in enumerate(phases, 1)},
                         port=given.port and given.port + place,
                         fault=given.fault,
+                        user=user,
                     )
                 )
                 for place, (name, phases) in enumerate(junctions.items())
@@ -255,6 +287,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"bconnect_sim.controller: --port {given.port}: {error.strerror}", file=sys.stderr)
     return 2
+
+
+def _user(name: str, env: Mapping[str, str]) -> User:
+    """Raises ConfigError."""
+    auth, private = env.get("SIM_AUTH", ""), env.get("SIM_PRIVACY")
+    for key, value in (("SIM_AUTH", auth), ("SIM_PRIVACY", private)):
+        if value is not None and len(value) < 8:
+            raise ConfigError(f"--user: {key} needs a passphrase of 8 characters or more")
+    return User(name, auth, private)
 
 
 def played(path: Path) -> tuple[dict[str, dict[str, int]], Aspects]:

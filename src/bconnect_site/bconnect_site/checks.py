@@ -27,10 +27,12 @@ _SIGNAL_NEEDS = {
 }
 _WATCHED = ("camera", "region")
 _DRIVEN = ("phase", "overlap")
-_SIGNAL_ONLY = (*_WATCHED, *_DRIVEN, "orientation", "address", "community", "version")
+_V3 = ("user", "auth", "privacy", "hash")
+_ASKED = (*_DRIVEN, "community", "version", *_V3)
+_SIGNAL_ONLY = (*_WATCHED, *_ASKED, "orientation", "address")
 _SIGNAL_MAY = {
     "lamp_vision": ("orientation",),
-    "ntcip1202": (*_WATCHED, *_DRIVEN, "orientation", "community", "version"),
+    "ntcip1202": (*_WATCHED, *_ASKED, "orientation"),
     "recorded": (*_WATCHED, "orientation"),
 }
 _SIGNAL_ADDRESS: dict[str, Callable[[str], object]] = {
@@ -179,6 +181,7 @@ def _signals(site: dict[str, Any]) -> Found:
                 yield (*key, part), f"has no meaning for the adapter {adapter}"
         if adapter == "ntcip1202":
             yield from _driven(key, signal)
+            yield from _as_user(key, signal)
         if adapter != "lamp_vision":
             yield from _watched(key, signal)
         yield from _signal_address(key, adapter, signal.get("address"))
@@ -191,6 +194,18 @@ def _driven(key: Key, signal: dict[str, Any]) -> Found:
         yield (*key, "phase"), "is missing; the adapter ntcip1202 needs it, or overlap"
     elif phase is not None and overlap is not None:
         yield (*key, "overlap"), "stands beside phase; a light is driven by one of them"
+
+
+def _as_user(key: Key, signal: dict[str, Any]) -> Found:
+    """SNMPv3 has a user and keys, the others a community."""
+    v3 = signal.get("version") == "v3"
+    for part in ("user", "auth") if v3 else ():
+        if signal.get(part) is None:
+            yield (*key, part), "is missing; SNMPv3 needs it, as ${NAME}"
+    for part in ("community",) if v3 else _V3:
+        if signal.get(part) is not None:
+            said = "for SNMPv3" if v3 else 'without "version: v3"'
+            yield (*key, part), f"has no meaning {said}"
 
 
 def _watched(key: Key, signal: dict[str, Any]) -> Found:

@@ -62,4 +62,11 @@ def _community(value: str) -> str:
     return value
 
 
+def _secret(value: str) -> str:
+    if not ENV.fullmatch(value):
+        raise fault("is a secret; write ${NAME} and set NAME in the environment")
+    return value
+
+
+Secret = Annotated[Reference, AfterValidator(_secret)]
 Community = Annotated[Reference, AfterValidator(_community)]

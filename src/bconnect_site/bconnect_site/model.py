@@ -29,7 +29,9 @@ from bconnect_site.geometry import Point
 from bconnect_site.hours import Quiet, Window
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
 from bconnect_site.ladder import LadderSettings
-from bconnect_site.lights import Community
+from bconnect_site.ledger import LedgerSettings
+from bconnect_site.lights import Community, Secret
+from bconnect_site.roadside import StickerSettings, TowSettings
 from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
@@ -173,8 +175,16 @@ class Signal(Strict):
     community: Community | None = Field(
         default=None, description="ntcip1202: SNMP community, as ${NAME}; default public"
     )
-    version: Literal["v1", "v2c"] | None = Field(
+    version: Literal["v1", "v2c", "v3"] | None = Field(
         default=None, description="ntcip1202: SNMP version; default v2c"
+    )
+    user: Secret | None = Field(default=None, description="SNMPv3: who asks, as ${NAME}")
+    auth: Secret | None = Field(default=None, description="SNMPv3: passphrase that signs")
+    privacy: Secret | None = Field(
+        default=None, description="SNMPv3: passphrase that enciphers, by AES-128"
+    )
+    hash: Literal["sha", "sha256", "sha512"] | None = Field(
+        default=None, description="SNMPv3: of signatures; default sha256"
     )
     max_age: float = Field(default=2.0, gt=0.0, le=60.0, description="s until a reading is stale")
 

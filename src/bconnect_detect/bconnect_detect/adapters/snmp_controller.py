@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from pyasn1.codec.ber import decoder, encoder
 from pyasn1.type import univ
 from pysnmp.proto import rfc1902, rfc1905
 from pysnmp.proto.api import v1, v2c
 
+from bconnect_detect.adapters.snmp_usm import Unsynchronised, User, Usm
 from bconnect_detect.core.ntcip import HIGHEST, OVERLAP_ENTRY, Oid
 from bconnect_detect.core.ntcip_talk import BAD_ANSWER, NO_ANSWER, Fault
 
@@ -35,6 +37,11 @@ _ABSENT = (
 )
 
 
+_NOT_SNMP = "answers with what is not SNMP of that version"
+_NOT_ASKED = "answers something that was not asked"
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a controller listens, and how it wants to be asked."""
@@ -43,6 +50,7 @@ class Target:
     port: int
     community: str = field(default="public", repr=False)
     version: str = "v2c"
+    user: User | None = None  # for v3
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -57,6 +65,7 @@ class SnmpController:
         self._now = now
         self._socket: socket.socket | None = None
         self._version: Any = v1 if target.version == "v1" else v2c
+        self._usm = None if target.user is None else Usm(target.user)
 
     def run(
         self,
@@ -83,10 +92,8 @@ class SnmpController:
 
     def ask(self) -> dict[Oid, int]:
         """The objects' values. Raises Fault after TIMEOUT, or at what is no answer."""
-        number = secrets.randbelow(1 << 31)
         try:
-            self._open().send(question(self._version, self.target.community, number, self.objects))
-            return self._listen(number)
+            return self._ask_plainly() if self._usm is None else self._ask_as_user(self._usm)
         except Fault:
             self.close()  # a late answer to this question finds nobody
             raise
@@ -97,6 +104,31 @@ class SnmpController:
             self.close()
             why = getattr(error, "strerror", None) or error
             raise Fault(NO_ANSWER, f"cannot be reached ({why})") from None
+
+    def _ask_plainly(self) -> dict[Oid, int]:
+        number, community = secrets.randbelow(1 << 31), self.target.community
+        self._open().send(question(self._version, community, number, self.objects))
+        return self._listen(
+            lambda said: answer(self._version, community, number, self.objects, said)
+        )
+
+    def _ask_as_user(self, usm: Usm) -> dict[Oid, int]:
+        """SNMPv3: finds the agent's engine and clock first, and again where they have changed."""
+        for last in (False, False, True):
+            number = secrets.randbelow(1 << 31)
+            try:
+                if not usm.engine:
+                    self._open().send(usm.discovery(number))
+                    self._listen(partial(usm.discovered, number))
+                self._open().send(usm.question(number, self.objects))
+                return self._listen(partial(self._read_signed, usm, number))
+            except Unsynchronised:
+                if last:
+                    raise
+        raise AssertionError
+
+    def _read_signed(self, usm: Usm, number: int, datagram: bytes) -> dict[Oid, int]:
+        return values(v2c, usm.answer(number, datagram), number, self.objects)
 
     def close(self) -> None:
         """Lets the socket go. The next question opens another."""
@@ -116,7 +148,7 @@ class SnmpController:
             made.connect(address)  # answers of others do not come through
         return self._socket
 
-    def _listen(self, number: int) -> dict[Oid, int]:
+    def _listen(self, read: Callable[[bytes], T]) -> T:
         """The first good answer in time; a bad one may be somebody else's, so listen on."""
         deadline = time.monotonic() + TIMEOUT
         fault = Fault(NO_ANSWER, "says nothing")
@@ -131,7 +163,9 @@ class SnmpController:
             except TimeoutError:
                 break
             try:
-                return answer(self._version, self.target.community, number, self.objects, datagram)
+                return read(datagram)
+            except Unsynchronised:
+                raise
             except Fault as found:
                 fault = found
         raise fault
@@ -158,17 +192,26 @@ def answer(
         message, rest = decoder.decode(datagram, asn1Spec=version.Message())
         pdu = version.apiMessage.get_pdu(message)
         said = bytes(version.apiMessage.get_community(message))
-        number_said, kind = int(version.apiPDU.get_request_id(pdu)), pdu.tagSet
         right_version = int(version.apiMessage.get_version(message)) == _VERSIONS[version]
-        error = int(version.apiPDU.get_error_status(pdu))
-        found = [(tuple(oid), value) for oid, value in version.apiPDU.get_varbinds(pdu)]
     except Exception:  # pyasn1 raises what it likes at bytes of a stranger
         right_version = False
     if not right_version:
-        raise Fault(BAD_ANSWER, "answers with what is not SNMP of that version")
-    response = not rest and kind == version.GetResponsePDU.tagSet
-    if not response or number_said != number or said != community.encode():
-        raise Fault(BAD_ANSWER, "answers something that was not asked")
+        raise Fault(BAD_ANSWER, _NOT_SNMP)
+    if rest or said != community.encode():
+        raise Fault(BAD_ANSWER, _NOT_ASKED)
+    return values(version, pdu, number, objects)
+
+
+def values(version: Any, pdu: Any, number: int, objects: tuple[Oid, ...]) -> dict[Oid, int]:
+    """The values of a PDU that answers question ``number``. Raises Fault, and only that."""
+    try:
+        number_said, kind = int(version.apiPDU.get_request_id(pdu)), pdu.tagSet
+        error = int(version.apiPDU.get_error_status(pdu))
+        found = [(tuple(oid), value) for oid, value in version.apiPDU.get_varbinds(pdu)]
+    except Exception:  # as above
+        raise Fault(BAD_ANSWER, _NOT_SNMP) from None
+    if kind != version.GetResponsePDU.tagSet or number_said != number:
+        raise Fault(BAD_ANSWER, _NOT_ASKED)
     if error:
         word = rfc1905.errorStatus.namedValues.getName(error) if error < 19 else str(error)
         raise Fault(BAD_ANSWER, f"answers with the error {word}")
