@@ -29,9 +29,7 @@ from bconnect_site.geometry import Point
 from bconnect_site.hours import Quiet, Window
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
 from bconnect_site.ladder import LadderSettings
-from bconnect_site.ledger import LedgerSettings
 from bconnect_site.lights import Community, Secret
-from bconnect_site.roadside import StickerSettings, TowSettings
 from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
