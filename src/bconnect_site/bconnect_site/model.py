@@ -29,6 +29,7 @@ from bconnect_site.geometry import Point
 from bconnect_site.hours import Quiet, Window
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
 from bconnect_site.ladder import LadderSettings
+from bconnect_site.ledger import LedgerSettings
 from bconnect_site.lights import Community, Secret
 from bconnect_site.settings import (
     DetectorSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "DetectorSettings",
     "EvidenceSettings",
     "LadderSettings",
+    "LedgerSettings",
     "Location",
     "PlateSettings",
     "Quiet",
@@ -242,6 +244,7 @@ class Site(Strict):
     tracker: TrackerSettings = TrackerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     plates: PlateSettings = PlateSettings()
+    ledger: LedgerSettings = LedgerSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")
     processes: dict[str, str] = Field(
         default_factory=dict,

@@ -15,6 +15,7 @@ from bconnect_site.law import CatalogueFile
 from bconnect_site.model import Site
 from bconnect_site.phrases import PhrasesFile
 from bconnect_site.plates import PlatesFile
+from bconnect_site.regions import RegionFile
 
 FILES: dict[str, type[BaseModel]] = {
     "site.schema.json": Site,
@@ -22,6 +23,7 @@ FILES: dict[str, type[BaseModel]] = {
     "law.schema.json": CatalogueFile,
     "phrases.schema.json": PhrasesFile,
     "plates.schema.json": PlatesFile,
+    "regions.schema.json": RegionFile,
 }
 
 
