@@ -35,19 +35,20 @@ def measure(case: Case, step: Step, decided: Decided, rules: Rules) -> Measure:
     offence, violation, entry = case.offence, case.violation, case.entry
     mode = rules.mode_at(offence.stamp)
     spoken = entry.decided.get(Step.ANNOUNCEMENT)
-    measured = violation.measured if violation else math.nan
+    weighty = step in LEGAL
+    measured = violation.measured if violation and weighty else math.nan
     facts = Facts(
         history=decided.history,
         mode=mode,
-        measured=max(measured, entry.stood / SECOND) if entry.stood else measured,
+        measured=max(measured, entry.stood / SECOND) if entry.stood and weighty else measured,
         limit=violation.limit if violation else math.nan,
         days=rules.history / DAY if entry.plated else 0.0,
-        warned=step in LEGAL
+        warned=weighty
         and spoken is not None
         and spoken.taken
         and case.policy.spare
         and case.policy.watch_of(offence.type) > 0,
-        ignored=step in LEGAL and entry.outcome is Outcome.IGNORED,
+        ignored=weighty and entry.outcome is Outcome.IGNORED,
     )
     return Measure(
         id=identity(offence.id, step.name.lower()),

@@ -208,6 +208,7 @@ class Ladder:
         speaks = any(Step.ANNOUNCEMENT in rung.steps for rung in case.policy.rungs)
         enforced = self._rules.mode_at(offence.stamp) is Mode.ENFORCEMENT
         known = entry.outcome is not Outcome.UNKNOWN or (entry.found and not entry.watching)
+        known = known or bool(LEGAL & entry.decided.keys())
         if not length or not enforced or not speaks or known:
             return 0
         return min(offence.stamp, now) + length + LATE
