@@ -13,7 +13,7 @@ from bconnect_enforce.core.compliance import Seen
 from bconnect_enforce.core.ladder import Answer, Ladder
 from bconnect_enforce.core.obeying import Look, Sight
 from bconnect_enforce.core.records import Offence
-from bconnect_enforce.core.rungs import SECOND, Phrase, Policy, Pole, Rules, Rung, Shape
+from bconnect_enforce.core.rungs import SECOND, Phrase, Pole, Policy, Rules, Rung, Shape
 from bconnect_site.kinds import Mode, SpeakerStateKind, Step, ViolationType
 
 WITA = ZoneInfo("Asia/Makassar")

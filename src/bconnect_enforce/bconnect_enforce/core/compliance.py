@@ -179,8 +179,10 @@ class Watchman:
             silence = now - self._heard.get(watch.offence.camera, now)
             passed = now - min(watch.opened, watch.offence.stamp) - SLACK + watch.offence.stamp
             if silence >= BLIND:
-                why = f"no tracks of {watch.offence.camera} came"
-                found += self._answer(watch, unknown(why), watch.seen)
+                verdict = watch.watcher.end(watch.seen + BLIND + 1)
+                if verdict[0] is Outcome.UNKNOWN:
+                    verdict = unknown(f"no tracks of {watch.offence.camera} came")
+                found += self._answer(watch, verdict, watch.seen)
             elif passed > watch.until:
                 found += self._answer(watch, watch.watcher.end(watch.until), watch.until)
             if silence > HIDDEN or passed > watch.end:
