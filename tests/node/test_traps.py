@@ -204,6 +204,20 @@ def test_4_image_buffers_come_from_the_heap_and_stay(child: Any) -> None:
     assert memory.tune_allocator()
 
 
+def test_matrices_are_multiplied_by_one_thread_whoever_starts_the_nodes(child):
+    """Under ros2 launch nobody but us sets it; numpy reads it when it is imported."""
+    assert environment.middleware_env({})["OPENBLAS_NUM_THREADS"] == "1"
+    assert environment.middleware_env({"OPENBLAS_NUM_THREADS": "2"})["OPENBLAS_NUM_THREADS"] == "2"
+    code = (
+        "import os, sys; os.environ.pop('OPENBLAS_NUM_THREADS', None)\n"
+        "{first}import numpy\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    if int(child(code.format(first="")).communicate(timeout=60)[0]) == 1:
+        pytest.skip("this numpy starts no threads here")
+    assert int(child(code.format(first="import bconnect_node\n")).communicate(timeout=60)[0]) == 1
+
+
 # 5. msg.data = ndarray goes element by element. ----------------------------------------------
 
 

@@ -53,6 +53,20 @@ def test_tracks_of_the_bag_are_taken_where_there_are_no_detections(tmp_path: Pat
     assert one["track"] == 1
 
 
+def test_a_broken_calibration_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    """Like the nodes: what needs no ground goes on."""
+    folder = make_folder(tmp_path / "made", 60.0)
+    site = yaml.safe_load((folder / "site.yaml").read_text())
+    site["cameras"]["utara"]["calibration"] = "utara.yaml"
+    (folder / "site.yaml").write_text(yaml.safe_dump(site, sort_keys=False))
+    (folder / "utara.yaml").write_text("calibration: utara\nground: {homography: [[1, 2]]}\n")
+    result = rerun(folder, out=tmp_path / "found")
+    assert len(result.lines) == 1
+    told = [w for w in result.warnings if w.startswith("not calibrated: camera utara: ")]
+    assert told and all("utara.yaml" in w for w in told)
+    assert "calibration/utara" in result.summary["inputs"]
+
+
 def test_an_unbelieved_camera_finds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "made"
     folder.mkdir()

@@ -39,6 +39,8 @@ def middleware_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
         "RMW_IMPLEMENTATION": env.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp",
         "MALLOC_MMAP_THRESHOLD_": str(memory.MMAP_THRESHOLD),
         "MALLOC_TRIM_THRESHOLD_": str(memory.TRIM_THRESHOLD),
+        # Our matrices are small: a second thread costs more, and could change a last digit.
+        "OPENBLAS_NUM_THREADS": env.get("OPENBLAS_NUM_THREADS") or "1",
         "YOLO_AUTOINSTALL": env.get("YOLO_AUTOINSTALL") or "false",
         "YOLO_OFFLINE": env.get("YOLO_OFFLINE") or "true",
     }

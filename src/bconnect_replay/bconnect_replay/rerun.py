@@ -106,13 +106,15 @@ def _watched(bag: Path, site: str | Path | None, out: Path) -> tuple[Path, Path]
 def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
     """Everything found in an open bag."""
     site = inputs.loaded.site
-    calibrations = inputs.loaded.calibrations()
+    broken: list[str] = []
+    calibrations = inputs.loaded.calibrations(broken)
     try:
         judge = Judge(site, inputs.loaded.catalogue(), inputs.day, calibrations)
     except ConfigError as error:
         raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
     pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site.site))
-    warnings = [*inputs.warnings, *judge.off]
+    not_calibrated = [f"not calibrated: {sentence}" for sentence in broken]
+    warnings = [*inputs.warnings, *not_calibrated, *judge.off]
     routes = routes_of(inputs, pipeline, from_tracks, warnings)
     lines: list[dict[str, Any]] = []
     refused: Counter[str] = Counter()
