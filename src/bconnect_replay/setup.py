@@ -15,4 +15,10 @@ setup(
     maintainer_email="maintainers@bconnect.example.org",
     description="Recorded traffic judged again: bags in, findings and their score out",
     license="AGPL-3.0-or-later",
+    entry_points={
+        "console_scripts": [
+            "recorder = bconnect_replay.recorder_node:main",
+            "player = bconnect_replay.player_node:main",
+        ]
+    },
 )

@@ -53,8 +53,9 @@ def test_a_launch_file_is_short_and_decides_nothing(path: Path) -> None:
     assert imported == {"bconnect_bringup", "launch"}
 
 
-def test_both_kinds_of_site_have_a_launch_file() -> None:
-    assert {path.name for path in FILES} == {"corridor.launch.py", "vehicle.launch.py"}
+def test_each_use_has_a_launch_file() -> None:
+    uses = {"corridor.launch.py", "vehicle.launch.py", "replay.launch.py"}
+    assert {path.name for path in FILES} == uses
 
 
 def test_only_one_file_of_the_package_knows_launch() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from bconnect_bringup import __doc__ as purpose
@@ -18,6 +19,7 @@ OK, FAILED, WRONG = 0, 1, 2
 # Commands that parse their own arguments: the module whose main(argv) they are.
 ELSEWHERE = {
     "sim": ("bconnect_sim.produce", "a simulated corridor that knows the truth"),
+    "record": ("bconnect_replay.record", "what a running site says, as a bag"),
     "rerun": ("bconnect_replay.rerun", "judge a bag again, offline; same input, same bytes"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
@@ -77,6 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--minutes", type=float, default=8.0, help="longest time to run")
     made.add_argument("--keep", action="store_true", help="loop the footage until Ctrl-C")
     made.add_argument("--light", action="store_true", help="detect with ONNX Runtime, no torch")
+    made = command("replay", _replay, "a bag through the whole graph of its site, speakers off")
+    made.add_argument("bag", type=Path, help="a bag, or a folder with bag/ and site.yaml")
+    made.add_argument("--site", help="judge by this site; default the one beside or in the bag")
+    made.add_argument("--rate", type=float, default=1.0, help="times real time")
+    made.add_argument("--start", type=float, default=0.0, metavar="S", help="s into the bag")
+    made.add_argument("--loop", action="store_true", help="again and again until Ctrl-C")
+    made.add_argument("--pause", action="store_true", help="wait for a key")
+    made.add_argument("--from-images", action="store_true", help="detect anew")
+    made.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="CAMERA=TOPIC",
+        help="for bags of other recorders: where a camera's pictures are",
+    )
+    with_state(made)
     made = command("status", _status, "nodes, rates, drops and last errors of what runs")
     with_site(made, "?")
     with_state(made)
@@ -133,6 +151,22 @@ def _demo(options: Any) -> int:
     return demo(
         state=options.state, minutes=options.minutes, keep=options.keep, light=options.light
     )
+
+
+def _replay(options: Any) -> int:
+    from bconnect_bringup.replaying import How, replay
+
+    if not 0.01 <= options.rate <= 100.0:
+        raise ConfigError(f"--rate: found {options.rate:g}, allowed 0.01 to 100")
+    how = How(
+        options.rate,
+        options.loop,
+        options.start,
+        options.pause,
+        options.from_images,
+        tuple(options.image),
+    )
+    return replay(options.bag, options.site, options.state, how)
 
 
 def _status(options: Any) -> int:

@@ -1,15 +1,17 @@
 """Turns a plan into launch_ros actions. The only file of this package that knows `launch`."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
-from launch.actions import LogInfo, SetEnvironmentVariable
+from launch.actions import ExecuteProcess, LogInfo, SetEnvironmentVariable
 from launch.events.process import ProcessExited
 from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
 from launch_ros.actions import Node
 
 from bconnect_bringup.prepare import Prepared, load, prepare
+from bconnect_bringup.replaying import How, number, play_command, prepare_replay
 from bconnect_bringup.supervisor import REFUSED
 from bconnect_node.environment import middleware_env
 from bconnect_site.errors import ConfigError
@@ -31,6 +33,29 @@ def start_site(context: LaunchContext, site: Any, state: Any) -> list[LaunchDesc
         LogInfo(msg=f"{prepared.loaded.site.site}: state in {prepared.layout.root}"),
         SetEnvironmentVariable("ROS_LOG_DIR", str(prepared.layout.log_dir)),
         *(_host(prepared, process) for process in prepared.local_processes()),
+    ]
+
+
+def start_replay(
+    context: LaunchContext, bag: Any, site: Any, state: Any, rate: Any
+) -> list[LaunchDescriptionEntity]:
+    """The actions that judge a bag played by `ros2 bag play`; all arguments are substitutions.
+
+    Raises RuntimeError with one sentence, upon which launch ends with an error.
+    """
+    try:
+        how = How(rate=number(rate.perform(context)))
+        path = Path(bag.perform(context))
+        prepared = prepare_replay(
+            path, site.perform(context) or None, state.perform(context) or None, how, own=False
+        )
+    except ConfigError as error:
+        raise RuntimeError(str(error)) from None
+    return [
+        LogInfo(msg=f"{prepared.loaded.site.site}: replayed; state in {prepared.layout.root}"),
+        SetEnvironmentVariable("ROS_LOG_DIR", str(prepared.layout.log_dir)),
+        *(_host(prepared, process) for process in prepared.local_processes()),
+        ExecuteProcess(cmd=play_command(path, prepared, how), output="screen"),
     ]
 
 

@@ -8,7 +8,7 @@ signals ----------------------+--> one RuleBook per camera --> findings
 
 import sys
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,10 @@ class Params:
     """Parameters of the rule checker."""
 
     site_file: str = field(metadata={"description": "the frozen site"})
+    day: str = field(
+        default="",
+        metadata={"description": "whose law holds, as 2026-11-24; empty: the day of the start"},
+    )
 
 
 class RuleChecker(BconnectNode):
@@ -58,7 +62,7 @@ class RuleChecker(BconnectNode):
         site, law = loaded.site, loaded.catalogue()
         self._findings = self.create_publisher(Finding, names.FINDINGS, qos.EVENT)
         self._zone = ZoneInfo(site.timezone)
-        today = datetime.fromtimestamp(self.now() // SECOND, self._zone).date()
+        today = self._day(self._zone)
         self._law = lawbook.Held(law, Path(self.params.site_file).with_name(LAW_FILE))
         self._law.hold(today)
         try:
@@ -73,6 +77,17 @@ class RuleChecker(BconnectNode):
             self.create_subscription(PlateSighting, topic, on_plate, qos.EVENT)
         self.create_subscription(SignalState, names.SIGNALS, self._on_signal, qos.STREAM)
         self._say()
+
+    def _day(self, zone: ZoneInfo) -> date:
+        """The day whose law the rules take; a replay's is given, since its clock has not begun."""
+        if not self.params.day:
+            return datetime.fromtimestamp(self.now() // SECOND, zone).date()
+        try:
+            return date.fromisoformat(self.params.day)
+        except ValueError:
+            raise ConfigError(
+                f'day: found "{self.params.day}", needs a date such as 2026-11-24'
+            ) from None
 
     def _calibrations(self, loaded: LoadedSite) -> dict[str, Calibration]:
         wrong: list[str] = []

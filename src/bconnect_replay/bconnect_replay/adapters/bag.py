@@ -25,6 +25,7 @@ from bconnect_replay.adapters.bag_types import (
     nothing,
     offered_qos,
     own_types,
+    renewed,
 )
 from bconnect_site.errors import ConfigError, suggest
 
@@ -129,6 +130,7 @@ class BagReader:
         self.topics: dict[str, Topic] = {}
         self._types = get_typestore(Stores.EMPTY)
         self._filled: dict[str, dict[str, Any]] = {}
+        self._same: dict[str, bool] = {}  # whether a type is as in this version
         try:
             self._reader = self._stack.enter_context(Reader(readable))
             self._open()
@@ -227,9 +229,30 @@ class BagReader:
             ) from None
         except Exception as error:
             raise self._damaged(error) from error
+        if self._filled:
+            self._fill(message, name)
+        return message
+
+    def current(self, topic: str, data: bytes) -> bytes:
+        """A message of a topic as CDR of this version: what the bag lacks is unknown."""
+        name, ours = self.topics[topic].type, own_types()
+        if name not in self._same:
+            known = name in ours.fielddefs and name in self._types.fielddefs
+            self._same[name] = not known or ours.hash_rihs01(name) == self._types.hash_rihs01(name)
+        if self._same[name]:
+            return data
+        return bytes(ours.serialize_cdr(renewed(ours, name, self.decode(topic, data)), name))
+
+    def _fill(self, message: Any, name: str) -> None:
+        """Gives a message of an older version what this one has added, its parts too."""
+        for field, description in self._types.fielddefs[name][1]:
+            part = _named(description)
+            if part in self._types.fielddefs:
+                value = getattr(message, field)
+                for one in value if isinstance(value, list) else (value,):
+                    self._fill(one, part)
         for field, description in self._filled.get(name, {}).items():
             setattr(message, field, nothing(own_types(), description))
-        return message
 
     def _damaged(self, error: Exception) -> BagError:
         why = " ".join(str(error).split()) or type(error).__name__

@@ -120,3 +120,21 @@ def nothing(types: Typestore, description: Any) -> Any:
 
 def _dtype(base: str) -> Any:
     return {"bool": np.bool_, "byte": np.uint8, "char": np.uint8, "octet": np.uint8}.get(base, base)
+
+
+def renewed(types: Typestore, name: str, message: Any) -> Any:
+    """A message of another version as this type store's: fields it lacks are empty or 0."""
+    made: dict[str, Any] = {}
+    for field, description in types.fielddefs[name][1]:
+        value = getattr(message, field, None)
+        kind: Any = description[0]
+        what: Any = description[1]
+        if value is None:
+            made[field] = nothing(types, description)
+        elif kind == Nodetype.NAME:
+            made[field] = renewed(types, what, value)
+        elif kind in (Nodetype.ARRAY, Nodetype.SEQUENCE) and what[0][0] == Nodetype.NAME:
+            made[field] = [renewed(types, what[0][1], one) for one in value]
+        else:
+            made[field] = value
+    return types.types[name](**made)

@@ -1,0 +1,129 @@
+"""Which topics of a bag go into the graph, where, and as what."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bconnect_msgs import msg
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CompressedImage, Image
+
+from bconnect_node import qos, stamps
+from bconnect_replay.adapters.bag import BagError, BagReader
+from bconnect_replay.topics import JPEG
+from bconnect_site import names
+from bconnect_site.errors import ConfigError, suggest
+from bconnect_site.model import Site
+
+_IMAGES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One topic's way: its message, the topic it goes to, how."""
+
+    message: Any
+    to: str
+    profile: QoSProfile
+    latched: bool = False
+
+    def shifted(self, data: bytes, shift: int) -> bytes:
+        """The message with its header's stamp ``shift`` ns later."""
+        if not shift:
+            return data
+        message = deserialize_message(data, self.message)
+        message.header.stamp = stamps.to_msg(stamps.to_ns(message.header.stamp) + shift)
+        for field in ("since", "started"):
+            moment = getattr(message, field, None)
+            if moment is not None:
+                setattr(message, field, stamps.to_msg(stamps.to_ns(moment) + shift))
+        return bytes(serialize_message(message))
+
+
+def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -> dict[str, Way]:
+    """The ways of a bag's topics into the graph of a site.
+
+    ``images``: pictures instead of detections. ``image_topics``: "camera=/topic" for bags that
+    were not recorded by us. Raises ConfigError when the bag has nothing to give.
+    """
+    recorded = _recorded(bag, site)
+    given = _given(site, bag, image_topics)
+    ways: dict[str, Way] = {}
+    for camera in site.cameras:
+        here = names.camera_ns(site.site, camera)
+        there = names.camera_ns(recorded, camera)
+        picture = given.get(camera) or _picture(bag, there)
+        if images or given:
+            if picture:
+                kind = _IMAGES[bag.topics[picture].type]
+                ways[picture] = Way(kind, f"{here}/{names.IMAGE_RAW}", qos.SENSOR)
+        else:
+            _add(ways, bag, there, here, names.DETECTIONS, msg.RoadUserArray, qos.STREAM)
+        _add(ways, bag, there, here, names.CAMERA_STATUS, msg.CameraStatus, qos.STATE)
+        _add(ways, bag, there, here, names.PLATE_SIGHTINGS, msg.PlateSighting, qos.EVENT)
+    if not any(way.to.endswith((names.DETECTIONS, names.IMAGE_RAW)) for way in ways.values()):
+        what = "pictures" if images else "detections"
+        raise BagError(
+            f"{bag.folder}: holds no {what} of the cameras of {site.site}; found: "
+            f"{', '.join(sorted(bag.topics)) or 'no topics'}"
+        )
+    there, here = names.site_ns(recorded), names.site_ns(site.site)
+    _add(ways, bag, there, here, names.SIGNALS, msg.SignalState, qos.STREAM)
+    return ways
+
+
+def plays(ways: dict[str, Way], topic: str) -> bool:
+    """Whether a topic such as ``signals`` is among them."""
+    return any(way.to.endswith(f"/{topic}") for way in ways.values())
+
+
+def _add(
+    ways: dict[str, Way],
+    bag: BagReader,
+    there: str,
+    here: str,
+    topic: str,
+    message: Any,
+    profile: QoSProfile,
+) -> None:
+    held = bag.topics.get(f"{there}/{topic}")
+    if held is not None and held.count:
+        latched = profile.durability == qos.STATE.durability
+        ways[held.name] = Way(message, f"{here}/{topic}", profile, latched)
+
+
+def _picture(bag: BagReader, there: str) -> str:
+    for topic in (f"{there}/{JPEG}", f"{there}/{names.IMAGE_RAW}"):
+        held = bag.topics.get(topic)
+        if held is not None and held.count and held.type in _IMAGES:
+            return topic
+    return ""
+
+
+def _given(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for text in image_topics:
+        camera, equals, topic = text.partition("=")
+        if not equals:
+            raise ConfigError(f'image topic: found "{text}", needs camera=/topic')
+        if camera not in site.cameras:
+            raise ConfigError(
+                f'image topic: no camera is called "{camera}"{suggest(camera, site.cameras)}'
+            )
+        held = bag.topics.get(topic)
+        if held is None or held.type not in _IMAGES:
+            pictures = [t.name for t in bag.topics.values() if t.type in _IMAGES]
+            raise BagError(
+                f'{bag.folder}: no image topic "{topic}"; found: {", ".join(pictures) or "none"}'
+            )
+        given[camera] = topic
+    return given
+
+
+def _recorded(bag: BagReader, site: Site) -> str:
+    """The name of the site the bag was recorded of; the judging site's where it does not say."""
+    for topic in bag.topics.values():
+        if topic.type == "bconnect_msgs/msg/SiteInfo":
+            return topic.name.split("/")[1]
+    found = {n.split("/")[1] for n in bag.topics if n.count("/") >= 2}
+    return site.site if site.site in found or len(found) != 1 else found.pop()
