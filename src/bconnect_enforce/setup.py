@@ -22,6 +22,8 @@ setup(
             "ladder = bconnect_enforce.ladder_node:main",
             "speaker = bconnect_enforce.speaker_node:main",
             "citation = bconnect_enforce.citation_node:main",
+            "sticker = bconnect_enforce.sticker_node:main",
+            "tow = bconnect_enforce.tow_node:main",
         ],
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from bconnect_enforce.core.records import (
 from bconnect_site.frozen import freeze
 from bconnect_site.kinds import EvidenceKind, Mode, RoadUserKind, Step, ViolationType
 from bconnect_site.loader import load_site
+
+sys.path.insert(0, str(Path(__file__).parent))  # towing_service
 
 WITA = ZoneInfo("Asia/Makassar")
 

@@ -254,6 +254,48 @@ def test_a_view_is_known_by_what_was_drawn_into_it(write: Write, house: Path) ->
     assert views(off, write)["a"] == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "nodes"),
+    [
+        ("ladder: {policies: {illegal_parking: [announcement, sticker]}}\n", ["sticker"]),
+        (
+            "ladder: {policies: {illegal_parking: [{after: 1, steps: [sticker]}, "
+            "{dwell: 900.0, steps: [tow]}]}}\n",
+            ["sticker", "tow"],
+        ),
+        (
+            "ladder: {places: {ktl: {at: [k0], kinds: [illegal_parking], "
+            "policy: {rungs: [{dwell: 60.0, steps: [tow]}]}}}}\n",
+            ["tow"],
+        ),
+        ("tow: {yard: Dishub}\n", ["tow"]),  # jobs of an earlier policy may be open
+        ("tow: {propose_for: 900.0}\nsticker: {}\n", []),
+        ("ladder: {places: {tow: {at: [k0], policy: [announcement]}}}\n", []),
+        ("", []),
+    ],
+)
+def test_nodes_for_the_road_where_somebody_is_sent_there(
+    write: Write, more: str, nodes: list[str]
+) -> None:
+    made = planned(load_site(write(with_cameras(1, more))))
+    found = [n for n in made.nodes if n.name in ("sticker", "tow")]
+    assert [n.name for n in found] == nodes
+    for spec in found:
+        assert spec.process == "enforcement"
+        assert spec.parameters == {
+            "site_file": "/state/x/site.yaml",
+            "database": "sqlite:////state/x/ledger.sqlite3",
+        }
+
+
+def test_a_node_for_the_road_may_be_placed(write: Write) -> None:
+    policy = "ladder: {policies: {illegal_parking: [sticker]}}\n"
+    text = with_cameras(1, f"{policy}processes: {{sticker: jalan}}\n")
+    assert "jalan" in planned(load_site(write(text))).processes()
+    with pytest.raises(ConfigError, match=r'processes\.tow: no node is called "tow"'):
+        load_site(write(text.replace("{sticker: jalan}", "{tow: jalan}")))
+
+
 def test_vehicle_has_the_same_plan_without_speakers(write: Write) -> None:
     text = with_cameras(2).replace("kind: corridor", "kind: vehicle")
     names = {n.name for n in planned(load_site(write(text))).nodes}

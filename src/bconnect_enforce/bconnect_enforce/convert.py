@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import IntEnum
+from typing import TypeVar
 
 from bconnect_msgs import msg as messages
-from bconnect_msgs.srv import ReviewCitation
+from bconnect_msgs.srv import ReviewCitation, UpdateStickerTask, UpdateTowJob
 from builtin_interfaces.msg import Time
 
+from bconnect_enforce.core import sticker, tow
 from bconnect_enforce.core.citation import Decision
 from bconnect_enforce.core.records import (
     Announcement,
@@ -37,6 +40,8 @@ from bconnect_site.kinds import (
     TowStatus,
     ViolationType,
 )
+
+K = TypeVar("K", bound=IntEnum)
 
 _SECOND = 1_000_000_000
 _STATUS = {
@@ -280,6 +285,32 @@ def tow_from(m: messages.TowJob) -> TowJob:
         detail=m.detail,
         revision=m.revision,
     )
+
+
+def tow_change_from(request: UpdateTowJob.Request) -> tow.Change:
+    """A status this software lacks becomes UNKNOWN, which is refused with a sentence."""
+    return tow.Change(
+        id=request.id,
+        status=_known(TowStatus, request.status),
+        officer=request.officer,
+        truck=request.truck,
+        yard=request.yard,
+        detail=request.detail,
+    )
+
+
+def sticker_change_from(request: UpdateStickerTask.Request) -> sticker.Change:
+    """A status this software lacks becomes UNKNOWN, which is refused with a sentence."""
+    return sticker.Change(
+        id=request.id,
+        status=_known(StickerStatus, request.status),
+        officer=request.officer,
+        detail=request.detail,
+    )
+
+
+def _known(kinds: type[K], value: int) -> K:
+    return kinds(value) if value in kinds._value2member_map_ else kinds(0)
 
 
 def trust_to(trust: RuleTrust) -> messages.RuleTrust:

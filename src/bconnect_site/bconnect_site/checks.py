@@ -14,6 +14,7 @@ from bconnect_site.ladder_checks import check_ladder
 from bconnect_site.law import Catalogue
 from bconnect_site.lights import controller_address, record_address
 from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE
+from bconnect_site.roadside import check_tow, roadside_nodes
 from bconnect_site.yamlfile import Key
 
 Found = Iterator[tuple[Key, str]]
@@ -61,6 +62,7 @@ def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, 
     found += _speakers(site)
     found += _sections(site)
     found += check_ladder(site)
+    found += check_tow(site)
     found += _processes(site)
     return found
 
@@ -263,6 +265,7 @@ def node_keys(site: dict[str, Any]) -> list[str]:
         *("tracker", "rule_checker", "evidence", "ladder"),
         *(f"{speaker}/speaker" for speaker in mapping(site.get("speakers"))),
         "citation",
+        *roadside_nodes(site),
     ]
 
 

@@ -32,7 +32,17 @@ def partial(model: type[BaseModel], *, without: tuple[str, ...] = ()) -> type[Ba
     return create_model(f"Fleet{model.__name__}", __base__=Strict, **fields)
 
 
-_SHARED = ("timezone", "ladder", "detector", "tracker", "evidence", "law", "ledger")
+_SHARED = (
+    "timezone",
+    "ladder",
+    "detector",
+    "tracker",
+    "evidence",
+    "law",
+    "ledger",
+    "sticker",
+    "tow",
+)
 _OWN = tuple(name for name in Site.model_fields if name not in _SHARED)
 
 _FleetSite = partial(Site, without=_OWN)

@@ -5,7 +5,17 @@ from typing import Any
 from bconnect_site.yamlfile import Key
 
 # Whole sections a fleet may set, and templates for each camera, signal, speaker and zone kind.
-SECTIONS = ("timezone", "law", "ladder", "detector", "tracker", "evidence", "ledger")
+SECTIONS = (
+    "timezone",
+    "law",
+    "ladder",
+    "detector",
+    "tracker",
+    "evidence",
+    "ledger",
+    "sticker",
+    "tow",
+)
 
 # Where a merged value came from: "fleet" or "site", and its key in that file.
 Source = tuple[str, Key]

@@ -31,6 +31,7 @@ from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKin
 from bconnect_site.ladder import LadderSettings
 from bconnect_site.ledger import LedgerSettings
 from bconnect_site.lights import Community, Secret
+from bconnect_site.roadside import StickerSettings, TowSettings
 from bconnect_site.settings import (
     DetectorSettings,
     DetectSettings,
@@ -53,6 +54,8 @@ __all__ = [
     "Signal",
     "Site",
     "Speaker",
+    "StickerSettings",
+    "TowSettings",
     "TrackerSettings",
     "Window",
     "Zone",
@@ -243,6 +246,8 @@ class Site(Strict):
     detector: DetectorSettings = DetectorSettings()
     tracker: TrackerSettings = TrackerSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    sticker: StickerSettings = StickerSettings()
+    tow: TowSettings = TowSettings()
     plates: PlateSettings = PlateSettings()
     ledger: LedgerSettings = LedgerSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")

@@ -10,6 +10,7 @@ from bconnect_site import find, names
 from bconnect_site.errors import ConfigError
 from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.model import Camera, Site, Speaker
+from bconnect_site.roadside import roadside_nodes
 from bconnect_site.schedule import format_clock
 from bconnect_site.state import StateLayout
 
@@ -172,6 +173,9 @@ def _perception(site: Site, site_file: str, layout: StateLayout) -> list[NodeSpe
     ]
 
 
+_ROADSIDE = {"sticker": "sticker_node:StickerNode", "tow": "tow_node:TowNode"}
+
+
 def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> list[NodeSpec]:
     site = loaded.site
     namespace, package = names.site_ns(site.site), "bconnect_enforce"
@@ -181,6 +185,7 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
         "evidence_dir": str(layout.evidence_dir),
         "timezone": site.timezone,
     }
+    jobs: dict[str, Parameter] = {"site_file": site_file, "database": layout.database}
     phrases = (loaded.config_dir or find.find_config_dir()) / "phrases.yaml"
     speakers = [
         _node(
@@ -196,6 +201,10 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
         _node(package, "ladder_node:Ladder", "ladder", namespace, {"site_file": site_file}),
         *speakers,
         _node(package, "citation_node:CitationNode", "citation", namespace, ledger),
+        *(
+            _node(package, _ROADSIDE[name], name, namespace, dict(jobs))
+            for name in roadside_nodes(site.model_dump())
+        ),
     ]
 
 
@@ -226,6 +235,8 @@ _DEFAULT_PROCESS = {
     "ladder": "enforcement",
     "speaker": "enforcement",
     "citation": "enforcement",
+    "sticker": "enforcement",
+    "tow": "enforcement",
 }
 
 

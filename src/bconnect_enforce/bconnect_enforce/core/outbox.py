@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from bconnect_enforce.core.field import SECOND
 from bconnect_enforce.core.records import TowJob
+from bconnect_enforce.core.roadside import SECOND
 from bconnect_enforce.core.tow import is_ordered
 
 FORMAT = "bconnect-tow/1"
@@ -112,6 +112,15 @@ class Pauses:
         pause = int(pause * (0.8 + 0.4 * spread))
         self._failed[job_id] = (tries, now + pause)
         return pause
+
+    def wait(self, now: int) -> int:
+        """ns until the first pause is over; long where there is none."""
+        left = [until - now for _, until in self._failed.values()]
+        return max(0, min(left, default=LONGEST_PAUSE))
+
+    def forget(self, job_id: str) -> None:
+        """Notes a success."""
+        self._failed.pop(job_id, None)
 
     def keep(self, waiting: Iterable[str]) -> None:
         """Forgets every job that no longer waits."""

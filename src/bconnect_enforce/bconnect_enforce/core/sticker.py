@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bconnect_enforce.core.citation import Refused
-from bconnect_enforce.core.field import line, person
 from bconnect_enforce.core.records import Measure, StickerTask, identity
+from bconnect_enforce.core.roadside import line, person
 from bconnect_site.kinds import Mode, Step, StickerStatus
 
 _NEXT = {

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bconnect_enforce.core.citation import Refused
-from bconnect_enforce.core.field import SECOND, line, person
 from bconnect_enforce.core.records import Measure, TowJob, identity
+from bconnect_enforce.core.roadside import SECOND, line, person
 from bconnect_site.kinds import Mode, Step, TowStatus
 
 _NEXT = {
