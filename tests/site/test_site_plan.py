@@ -105,6 +105,8 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "database": "sqlite:////state/x/ledger.sqlite3",
         "evidence_dir": "/state/x/evidence",
         "timezone": "Asia/Makassar",
+        "site_file": "/state/x/site.yaml",
+        "keys_dir": "/state/x/keys",
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import field as field_of
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,20 @@ from bconnect_msgs.srv import ReviewCitation
 from rclpy.node import Node
 from rclpy.task import Future
 
-from bconnect_enforce import convert
-from bconnect_enforce.adapters import evidence_store
+from bconnect_enforce import bookkeeping, convert
+from bconnect_enforce.adapters.evidence_eraser import eraser
 from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
-from bconnect_enforce.building import make_zone
 from bconnect_enforce.core.backlog import Backlog
-from bconnect_enforce.core.citation import Decision, Refused
 from bconnect_enforce.core.records import Citation, Violation
+from bconnect_enforce.core.trust import Marks
+from bconnect_enforce.reviewing import Review, answered
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import RECORD
 from bconnect_node.run import run, services_may_await
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
+from bconnect_site.frozen import load_frozen
 
 Job = Callable[[], list[Citation]]
 
@@ -34,6 +34,8 @@ RETRY = 1.0  # s between two attempts while the database cannot be written
 REVIEW_POLL = 0.02  # s; see on_review
 REVIEW_IN_TURN = 2.0  # s the same, where waiting holds the executor
 REVIEW_PATIENCE = 5.0  # s an officer waits for a database that is locked
+TRUST_EVERY = 60.0  # s; decisions and rearmings may come past this node
+RETAIN_EVERY = 86_400.0  # s
 
 
 @dataclass(frozen=True)
@@ -41,40 +43,11 @@ class CitationParams:
     """Where the ledger and the evidence are."""
 
     site: str = field(description="name of the site")
-    database: str = field(description="URL of the ledger, sqlite:///path")
+    database: str = field(description="sqlite:///path or postgresql://...; may hold ${NAME}")
     evidence_dir: str = field("", "the evidence store; empty: nothing to reconcile with")
     timezone: str = field("Asia/Makassar", "decides in which year a violation is numbered")
-
-
-@dataclass(frozen=True)
-class _Review:
-    """An officer's decision on its way. What was given up is never written afterwards."""
-
-    decision: Decision
-    answer: Future
-    lock: threading.Lock = field_of(default_factory=threading.Lock)
-
-    def give_up(self) -> None:
-        if not self.lock.acquire(blocking=False):
-            return
-        try:
-            if not self.answer.done():
-                self.answer.set_result(
-                    f"{self.decision.number}: not written, the ledger is locked or its disk full; "
-                    "decide again later"
-                )
-        finally:
-            self.lock.release()
-
-
-def _answered(response: ReviewCitation.Response, result: Citation | str) -> ReviewCitation.Response:
-    if isinstance(result, Citation):
-        response.success = True
-        response.message = f"{result.number}: {result.status.name.lower()}"
-        response.citation = convert.citation_to(result)
-    else:
-        response.message = result
-    return response
+    site_file: str = field("", "the frozen site; empty: nothing is erased, usual marks of trust")
+    keys_dir: str = field("", "the site's signing keys; empty: erasures are not signed")
 
 
 class CitationNode(BconnectNode):
@@ -84,22 +57,35 @@ class CitationNode(BconnectNode):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("citation", CitationParams, **kw)
-        zone = make_zone(self.params.timezone)
-        try:
-            self._ledger = Ledger(self.params.database, zone)
-        except LedgerError as error:
-            raise ConfigError(str(error)) from error
+        site = load_frozen(self.params.site_file).site if self.params.site_file else None
+        self._days = site.evidence.retention_days if site else 0
+        marks = bookkeeping.marks_of(site.ledger.trust) if site else Marks()
+        self._trust = bookkeeping.TrustWatch(marks)
+        self._weighing = False
+        self._ledger = self._open()
         self.at_close(self._ledger.close)
         self._backlog: Backlog[Job] = Backlog()
         self._citations = self.create_publisher(messages.Citation, names.CITATIONS, RECORD)
-        self._backlog.put(self._ledger.current)
-        self._backlog.put(self._reconcile)
+        self._trusts = self.create_publisher(messages.RuleTrust, names.RULE_TRUST, RECORD)
+        for job in (self._ledger.current, self._reconcile, self._weigh, self._retain):
+            self._backlog.put(job)
         self.create_subscription(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
         self.create_subscription(messages.Measure, names.MEASURES, self.on_measure, RECORD)
+        self.create_subscription(messages.Compliance, names.COMPLIANCE, self.on_compliance, RECORD)
+        self.create_timer(TRUST_EVERY, self._weigh_soon)
+        self.create_timer(RETAIN_EVERY, lambda: self._put(self._retain))
         # Past the base class: its guard does not await.
         answer = self.on_review if services_may_await() else self.on_review_in_turn
         Node.create_service(self, ReviewCitation, names.REVIEW_CITATION, answer)
         self.worker("ledger", self._write_all)
+
+    def _open(self) -> Ledger:
+        url = bookkeeping.database_of(self.params.database)
+        try:
+            zone = bookkeeping.zone_of(self.params.timezone)
+            return Ledger(url, zone, self.params.site, patient=True)
+        except LedgerError as error:
+            raise ConfigError(str(error)) from error
 
     def on_violation(self, m: messages.Violation) -> None:
         self.health.tick(names.VIOLATIONS)
@@ -120,6 +106,20 @@ class CitationNode(BconnectNode):
             return
         self._put(lambda: self._ledger.store_measure(measure, self.now()))
 
+    def on_compliance(self, m: messages.Compliance) -> None:
+        self.health.tick(names.COMPLIANCE)
+        try:
+            record = convert.compliance_from(m)
+        except ValueError as error:
+            self.health.error(f"compliance {m.id}: {error}; was it sent by another version?")
+            return
+
+        def store() -> list[Citation]:
+            self._ledger.store_compliance(record, self.now())
+            return []
+
+        self._put(store)
+
     async def on_review(
         self, request: ReviewCitation.Request, response: ReviewCitation.Response
     ) -> ReviewCitation.Response:
@@ -136,7 +136,7 @@ class CitationNode(BconnectNode):
             result = await review.answer
         finally:
             self.destroy_timer(poll)
-        return _answered(response, result)
+        return answered(response, result)
 
     def on_review_in_turn(
         self, request: ReviewCitation.Request, response: ReviewCitation.Response
@@ -152,13 +152,13 @@ class CitationNode(BconnectNode):
             review.give_up()
             written.wait(REVIEW_IN_TURN)
         late = f"{review.decision.number}: still being written; look again before deciding anew"
-        return _answered(response, answer.result() if answer.done() else late)
+        return answered(response, answer.result() if answer.done() else late)
 
     def _begin(
         self, request: ReviewCitation.Request, response: ReviewCitation.Response, answer: Future
-    ) -> _Review | None:
+    ) -> Review | None:
         """Hands a decision to the worker; None, and said in the response, when it cannot."""
-        review = _Review(convert.decision_from(request), answer)
+        review = Review(convert.decision_from(request), self.now(), answer)
         if self._backlog.put(lambda: self._review(review)):
             return review
         response.message = "too much waits to be written; decide again later"
@@ -214,43 +214,57 @@ class CitationNode(BconnectNode):
         self.health.error(f"{sentence} ({len(self._backlog)} waiting, nothing is lost)")
         self.health.set("waiting", len(self._backlog))
 
-    def _review(self, review: _Review) -> list[Citation]:
-        with review.lock:
-            if review.answer.done():
-                return []
-            try:
-                line = self._ledger.review(review.decision, self.now())
-            except Refused as error:
-                review.answer.set_result(str(error))
-                return []
-            review.answer.set_result(line)
-            return [line]
+    def _review(self, review: Review) -> list[Citation]:
+        lines = review.write(self._ledger)
+        if lines:
+            self._weigh_soon()
+        return lines
+
+    def _weigh_soon(self) -> None:
+        """Once is enough, however long the database has been away."""
+        if not self._weighing:
+            self._weighing = True
+            self._put(self._weigh)
+
+    def _weigh(self) -> list[Citation]:
+        """Says what officers make of each rule, and which one falls back to observe only."""
+        changed, fell = self._trust.news(self._ledger, self.now())
+        self._weighing = False
+        for trust in changed:
+            self.send(self._trusts, convert.trust_to(trust))
+        for trust in fell:
+            self.get_logger().warning(
+                f"{trust.camera}: {trust.type.name.lower()}: {trust.detail}; rearm by "
+                f"`bconnect trust {trust.site} --rearm`"
+            )
+        return []
+
+    def _retain(self) -> list[Citation]:
+        """Erases what may be kept no longer."""
+        if self._days and self.params.evidence_dir:
+            erase = eraser(Path(self.params.evidence_dir), self.params.keys_dir)
+            done = bookkeeping.retain(self._ledger, erase, self._days, self.now(), "retention")
+            for sentence in done.failed:
+                self.health.error(sentence)
+            if done.erased:
+                self.get_logger().info(f"retention: {len(done.erased)} violations erased")
+        return []
 
     def _reconcile(self) -> list[Citation]:
         """Takes in what was sealed but never reached the ledger."""
         root = Path(self.params.evidence_dir)
         if not self.params.evidence_dir or not root.is_dir():
             return []
-        known = self._ledger.manifests()
-        lines: list[Citation] = []
-        found = bad = 0
-        for manifest in evidence_store.sealed(root):
-            if manifest in known:
-                continue
-            try:
-                violation = evidence_store.read(root, manifest)
-            except evidence_store.BadManifest as error:
-                self.health.error(str(error))
-                bad += 1
-                continue
-            if self._is_ours(violation):
-                lines += self._ledger.store_violation(violation, self.now())
-                found += 1
-        self.health.set("reconciled", found)
-        self.health.set("bad_manifests", bad)
-        if found or bad:
-            self.get_logger().info(f"evidence store: {found} taken in, {bad} not believed")
-        return lines
+        done = bookkeeping.reconcile(self._ledger, root, self._is_ours, self.now)
+        for sentence in done.bad:
+            self.health.error(sentence)
+        self.health.set("reconciled", done.found)
+        self.health.set("bad_manifests", len(done.bad))
+        if done.found or done.bad:
+            self.get_logger().info(
+                f"evidence store: {done.found} taken in, {len(done.bad)} not believed"
+            )
+        return done.lines
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from bconnect_site import find, names
 from bconnect_site.errors import ConfigError
+from bconnect_site.ledger import database_url
 from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.model import Camera, Site, Speaker
 from bconnect_site.roadside import roadside_nodes
@@ -179,13 +180,16 @@ _ROADSIDE = {"sticker": "sticker_node:StickerNode", "tow": "tow_node:TowNode"}
 def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> list[NodeSpec]:
     site = loaded.site
     namespace, package = names.site_ns(site.site), "bconnect_enforce"
+    database = database_url(site.ledger, layout)
     ledger: dict[str, Parameter] = {
         "site": site.site,
-        "database": layout.database,
+        "database": database,
         "evidence_dir": str(layout.evidence_dir),
         "timezone": site.timezone,
+        "site_file": site_file,
+        "keys_dir": str(layout.keys_dir),
     }
-    jobs: dict[str, Parameter] = {"site_file": site_file, "database": layout.database}
+    jobs: dict[str, Parameter] = {"site_file": site_file, "database": database}
     phrases = (loaded.config_dir or find.find_config_dir()) / "phrases.yaml"
     speakers = [
         _node(

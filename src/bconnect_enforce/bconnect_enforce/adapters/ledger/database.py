@@ -15,20 +15,27 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bconnect_enforce.adapters.ledger import jobs, rows
+from bconnect_enforce.adapters.ledger import acts, erasing, jobs, rows
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store, explain, read_only
 from bconnect_enforce.adapters.ledger.tables import citations, erasures, measures, violations
 from bconnect_enforce.core import citation as core
+from bconnect_enforce.core import retention
+from bconnect_enforce.core.events import ERASURE
+from bconnect_enforce.core.heeding import Heeding, compliance_by
 from bconnect_enforce.core.records import (
     Citation,
     Compliance,
+    Event,
     Measure,
+    RuleTrust,
     StickerTask,
     TowJob,
     Violation,
 )
+from bconnect_enforce.core.referral import Case
 from bconnect_enforce.core.summary import Summary
-from bconnect_site.kinds import Step
+from bconnect_enforce.core.trust import Act, Marks
+from bconnect_site.kinds import Step, ViolationType
 
 
 class Ledger:
@@ -119,6 +126,77 @@ class Ledger:
             self._append(connection, line, current.year, current.serial)
             return line
 
+    def settle_trust(self, marks: Marks, now: int) -> tuple[list[RuleTrust], list[RuleTrust]]:
+        """The trust in each rule at each camera of the site, and the pairs that fell back to
+        observe only by this call; the ledger remembers them."""
+        with self._store.writing() as connection:
+            return acts.settle_trust(connection, self._site, marks, now)
+
+    def trust_acts(self) -> list[Act]:
+        """Who disarmed and rearmed what, in the order written."""
+        with self._store.reading() as connection:
+            return acts.trust_acts(connection, self._site)
+
+    def rearm(self, camera: str, kind: ViolationType, who: str, why: str, now: int) -> Event:
+        """A human arms a rule at a camera again. Raises core.Refused."""
+        with self._store.writing() as connection:
+            return acts.rearm(connection, self._site, camera, kind, who, why, now)
+
+    def note(self, event: Event) -> Event:
+        """Appends an act to the chain of events. Raises core.Refused without who or why."""
+        with self._store.writing() as connection:
+            return acts.note(connection, event)
+
+    def events(self, *kinds: str) -> list[Event]:
+        """The site's events in the order written; of these kinds, where given."""
+        with self._store.reading() as connection:
+            return acts.noted(connection, self._site, kinds)
+
+    def compliance_by(self, by: str) -> list[Heeding]:
+        """How many heeded the loudspeakers, by "speaker", "phrase" or "hour"."""
+        with self._store.reading() as connection:
+            records = jobs.compliances(connection, self._site)
+        return compliance_by(records, by, self._zone)
+
+    def case(self, number: str) -> Case | None:
+        """All that is stored about one citation; None: there is none of that number."""
+        with self._store.reading() as connection:
+            return rows.case(connection, number, self._site)
+
+    def erasable(self, now: int, days: int) -> list[retention.Erasure]:
+        """What the retention of so many days takes away at `now`, oldest first."""
+        with self._store.reading() as connection:
+            held = erasing.held(connection, self._site, now - days * retention.DAY)
+        return retention.due(held, now, days)
+
+    def erase(self, erasure: retention.Erasure, now: int, days: int) -> bool:
+        """Blanks the texts of one violation and says why; False: it is a case by now, or done.
+
+        The evidence comes after it; `erased` closes the erasure.
+        """
+        before = now - days * retention.DAY
+        with self._store.writing() as connection:
+            held = erasing.held(connection, self._site, before, only=erasure.violation_id)
+            for due in retention.due(held, now, days):
+                erasing.blank(connection, self._site, due, now)
+                return True
+        return False
+
+    def unfinished_erasures(self) -> list[retention.Erasure]:
+        """Erasures whose evidence may still be there: asked for, and interrupted."""
+        with self._store.reading() as connection:
+            return erasing.unfinished(connection, self._site)
+
+    def erased(self, erasure: retention.Erasure, who: str, now: int) -> Event:
+        """Says that the evidence is gone too."""
+        event = Event(ERASURE, self._site, erasure.violation_id, who, erasure.why, now,
+                      detail=erasure.rule)  # fmt: skip
+        return self.note(event)
+
+    def tidy(self) -> None:
+        """Takes what was erased out of the file's spare pages and its write-ahead log."""
+        self._store.tidy()
+
     def current(self, limit: int = 100) -> list[Citation]:
         """The present state of the newest citations, oldest first."""
         with self._store.reading() as connection:
@@ -135,6 +213,11 @@ class Ledger:
         with self._store.reading() as connection:
             ordered = connection.execute(select(citations).order_by(citations.c.line))
             return core.broken_line(rows.citation(row) for row in ordered)
+
+    def broken_event(self) -> Event | None:
+        """The first event that does not hold; None: all hold."""
+        with self._store.reading() as connection:
+            return acts.broken(connection)
 
     def close(self) -> None:
         self._store.close()

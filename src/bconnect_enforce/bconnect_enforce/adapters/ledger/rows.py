@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, func, select
 from sqlalchemy.engine import Row
 
-from bconnect_enforce.adapters.ledger.tables import measures, violations
+from bconnect_enforce.adapters.ledger.tables import citations, erasures, measures, violations
 from bconnect_enforce.core.records import Citation, EvidenceFile, Measure, Offence, Violation
+from bconnect_enforce.core.referral import Case
 from bconnect_enforce.core.summary import Summary
 from bconnect_site.kinds import (
     CitationStatus,
@@ -152,3 +153,25 @@ def number(value: Any) -> Any:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def case(connection: Connection, number_: str, site: str) -> Case | None:
+    """Everything about one citation; `site` empty: of any."""
+    query = select(citations).where(citations.c.number == number_).order_by(citations.c.line)
+    if site:
+        query = query.where(citations.c.site == site)
+    lines = [citation(row) for row in connection.execute(query)]
+    if not lines:
+        return None
+    id_ = lines[0].violation_id
+    found = connection.execute(select(violations).where(violations.c.id == id_)).one()
+    steps = connection.execute(
+        select(measures).where(measures.c.violation_id == id_).order_by(measures.c.step)
+    )
+    gone = select(erasures.c.stamp).where(erasures.c.violation_id == id_)
+    return Case(
+        lines=tuple(lines),
+        violation=violation(found),
+        measures=tuple(measure(row) for row in steps),
+        erased=connection.scalar(gone),
+    )

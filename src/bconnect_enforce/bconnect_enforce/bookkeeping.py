@@ -1,0 +1,135 @@
+"""The ledger's daily work: what was sealed and not written, what may be kept no longer, which
+rules officers still uphold. For the citation node and for the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from bconnect_enforce.adapters import evidence_store
+from bconnect_enforce.adapters.ledger import Ledger
+from bconnect_enforce.core.records import Citation, RuleTrust, Violation
+from bconnect_enforce.core.retention import Erasure
+from bconnect_enforce.core.trust import Marks
+from bconnect_site.environment import expand_env
+from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import ViolationType, from_word
+from bconnect_site.ledger import TrustSettings
+
+
+def database_of(url: str) -> str:
+    """The URL with ``${NAME}`` looked up. Raises ConfigError where NAME is not set."""
+    return expand_env(url, os.environ, "database")
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Raises ConfigError for an unknown timezone."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        sentence = f'timezone: found "{name}", allowed: a name such as Asia/Makassar'
+        raise ConfigError(sentence) from None
+
+
+def marks_of(settings: TrustSettings) -> Marks:
+    """What is asked of every rule, as the site says."""
+    return Marks(
+        mark=settings.mark,
+        by_type={from_word(ViolationType, name): mark for name, mark in settings.marks.items()},
+        bound=settings.bound,
+        least=settings.least,
+        window=settings.window,
+        window_days=settings.days,
+    )
+
+
+class Eraser(Protocol):
+    """Takes the evidence of one violation away; asked twice it does nothing more."""
+
+    def __call__(self, manifest: str, why: str, stamp: int, /) -> None:
+        """Raises OSError or ValueError, with a sentence, where it is still there."""
+
+
+@dataclass
+class Retained:
+    """What one run of the retention did; `failed` holds sentences."""
+
+    erased: list[Erasure] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def retain(ledger: Ledger, erase: Eraser, days: int, now: int, who: str) -> Retained:
+    """Erases what is due at `now`: first the texts, then the evidence, then it is written down.
+
+    What was interrupted is finished first. Raises LedgerError.
+    """
+    done = Retained()
+    for erasure in ledger.erasable(now, days):
+        ledger.erase(erasure, now, days)
+    for erasure in ledger.unfinished_erasures():
+        try:
+            if erasure.manifest:
+                erase(erasure.manifest, f"{erasure.why}; {erasure.rule}", now)
+        except (OSError, ValueError, ConfigError) as error:
+            done.failed.append(f"{erasure.manifest}: its evidence is still there: {error}")
+            continue
+        ledger.erased(erasure, who, now)
+        done.erased.append(erasure)
+    if done.erased:
+        ledger.tidy()
+    return done
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    lines: list[Citation]
+    found: int
+    bad: list[str]
+
+
+def reconcile(
+    ledger: Ledger, root: Path, is_ours: Callable[[Violation], bool], now: Callable[[], int]
+) -> Reconciled:
+    """Takes in what was sealed but never reached the ledger. Raises LedgerError."""
+    lines: list[Citation] = []
+    bad: list[str] = []
+    found = 0
+    for violation in _unknown(root, ledger.manifests(), bad):
+        if is_ours(violation):
+            lines += ledger.store_violation(violation, now())
+            found += 1
+    return Reconciled(lines, found, bad)
+
+
+def _unknown(root: Path, known: frozenset[str], bad: list[str]) -> Iterator[Violation]:
+    for manifest in evidence_store.sealed(root):
+        if manifest not in known:
+            try:
+                yield evidence_store.read(root, manifest)
+            except evidence_store.BadManifest as error:
+                bad.append(str(error))
+
+
+class TrustWatch:
+    """What was last said about each pair, so that only news is published."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._said: dict[tuple[str, ViolationType], RuleTrust] = {}
+
+    def news(self, ledger: Ledger, now: int) -> tuple[list[RuleTrust], list[RuleTrust]]:
+        """What changed since, and the pairs that fell back by this look. Raises LedgerError."""
+        weighed, fell = ledger.settle_trust(self._marks, now)
+        changed = [t for t in weighed if not self._is_said(t)]
+        # as many as the ledger's pairs of camera and rule, no more
+        self._said = {(t.camera, t.type): t for t in weighed}
+        return changed, fell
+
+    def _is_said(self, trust: RuleTrust) -> bool:
+        said = self._said.get((trust.camera, trust.type))
+        # NaN equals nothing, so the words are compared
+        return said is not None and repr(said) == repr(trust)
