@@ -33,8 +33,10 @@ def check_ladder(site: dict[str, Any]) -> Found:
         key: Key = ("ladder", "places", name)
         yield from _where((*key, "at"), _mapping(place).get("at"), site)
         kinds = _mapping(place).get("kinds")
-        standing = not isinstance(kinds, list | tuple) or bool(STANDING & {str(k) for k in kinds})
-        yield from _policy((*key, "policy"), _mapping(place).get("policy"), str(kinds), standing)
+        kinds = [str(kind) for kind in kinds] if isinstance(kinds, list | tuple) else []
+        standing = not kinds or bool(STANDING & set(kinds))
+        policy = _mapping(place).get("policy")
+        yield from _policy((*key, "policy"), policy, ", ".join(kinds), standing)
 
 
 def _where(key: Key, at: Any, site: dict[str, Any]) -> Found:
