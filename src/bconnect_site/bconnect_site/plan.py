@@ -181,6 +181,10 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
     site = loaded.site
     namespace, package = names.site_ns(site.site), "bconnect_enforce"
     database = database_url(site.ledger, layout)
+    ladder: dict[str, Parameter] = {
+        "site_file": site_file,
+        "history_file": str(layout.history_file),
+    }
     ledger: dict[str, Parameter] = {
         "site": site.site,
         "database": database,
@@ -202,7 +206,7 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
         for name, speaker in site.speakers.items()
     ]
     return [
-        _node(package, "ladder_node:Ladder", "ladder", namespace, {"site_file": site_file}),
+        _node(package, "ladder_node:Ladder", "ladder", namespace, ladder),
         *speakers,
         _node(package, "citation_node:CitationNode", "citation", namespace, ledger),
         *(
