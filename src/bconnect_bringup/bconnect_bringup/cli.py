@@ -16,14 +16,20 @@ from bconnect_bringup.supervisor import MARK
 from bconnect_site.errors import ConfigError
 
 OK, FAILED, WRONG = 0, 1, 2
-# Commands that parse their own arguments: the module whose main(argv) they are.
+# Commands that parse their own arguments: the module whose main(argv) they are, or module:function.
 ELSEWHERE = {
     "sim": ("bconnect_sim.produce", "a simulated corridor that knows the truth"),
     "record": ("bconnect_replay.record", "what a running site says, as a bag"),
     "rerun": ("bconnect_replay.rerun", "judge a bag again, offline; same input, same bytes"),
+    "diff": ("bconnect_replay.diff", "what two reruns say differently, and why"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
+    "ledger": ("bconnect_bringup.office:ledger", "upgrade or check a ledger"),
+    "refer": ("bconnect_bringup.office:refer_case", "a confirmed case as PDF, JSON and zip"),
+    "retain": ("bconnect_bringup.office:retain", "erase what may be kept no longer"),
+    "trust": ("bconnect_bringup.office:trust", "what officers make of each rule"),
+    "compliance": ("bconnect_bringup.office:compliance", "how many heed the loudspeakers"),
 }
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
 
@@ -289,11 +295,12 @@ def _version(_: Any) -> int:
 
 
 def _elsewhere(command: str, arguments: list[str]) -> int:
+    name, _, function = ELSEWHERE[command][0].partition(":")
     try:
-        module = importlib.import_module(ELSEWHERE[command][0])
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{command}: is not installed here: {error}") from None
-    return int(module.main(arguments) or 0)
+    return int(getattr(module, function or "main")(arguments) or 0)
 
 
 if __name__ == "__main__":

@@ -187,8 +187,19 @@ def _summary(
             for camera, w in pipeline.watched.items()
         },
         "off": list(pipeline.judge.off),
+        "settings": _settings(inputs.loaded.site),
         "warnings": warnings,
     }
+
+
+def _settings(site: Site) -> dict[str, Any]:
+    """What decides beside the tracks, so that two runs can be compared."""
+    plain = site.model_dump(mode="json")
+    cameras = {
+        name: {key: camera[key] for key in ("zones", "rules", "detect", "calibration")}
+        for name, camera in plain["cameras"].items()
+    }
+    return {"cameras": cameras, "sections": plain["sections"], "tracker": plain["tracker"]}
 
 
 def _asked(site: Site, camera: str) -> dict[str, list[str]]:
