@@ -272,10 +272,10 @@ def test_nobody_says_yes_in_time(graph, start, asked, wait_for, monkeypatch):
 def test_an_old_offence_calls_nobody(graph, start, measure, now, wait_for):
     node = start("tow")
     measures = graph.publisher(messages.Measure, "measures", RECORD)
-    old = replace(measure(1, Step.TOW), stamp=now() - 5 * 3600 * S)
+    old = replace(measure(1, Step.TOW), stamp=now() - 27 * 3600 * S)
     measures.publish(convert.measure_to(old))
     wait_for(lambda: node.health.dropped("refused") == 1)
-    assert "too old to send anybody" in node.health.last_error
+    assert "was asked for too long ago to send anybody" in node.health.last_error
     assert rows(graph.tmp_path / "ledger.sqlite3") == []
 
 
@@ -363,6 +363,22 @@ def test_a_measure_that_only_the_ledger_heard(graph, start, measure, now, violat
     jobs = graph.listen(Job, "tow_jobs", RECORD)
     start("tow")
     wait_for(lambda: [job.id for job in jobs] == [identity(m.violation_id, "tow")])
+
+
+def test_what_was_asked_for_while_we_were_down_too_long_is_not_begun(
+    graph, start, measure, now, wait_for
+):
+    """The ladder, still up, says it once more; the ledger knows when it was said first."""
+    citation = graph.citation()
+    measures = graph.publisher(messages.Measure, "measures", RECORD)
+    m = replace(measure(1, Step.TOW), stamp=now())
+    measures.publish(convert.measure_to(m))
+    path = graph.tmp_path / "ledger.sqlite3"
+    wait_for(lambda: table_has(path, m.id))
+    assert citation.health.last_error == ""
+    node = start("tow", "\ntow: {propose_for: 0.001}\n")
+    wait_for(lambda: node.health.dropped("refused") == 1)
+    assert rows(path) == []
 
 
 def table_has(path: Path, id_: str) -> bool:

@@ -17,6 +17,7 @@ from rclpy.task import Future
 from bconnect_enforce import convert
 from bconnect_enforce.adapters.ledger import LedgerBusy, LedgerError, Outdated
 from bconnect_enforce.adapters.ledger.fieldwork import Fieldwork
+from bconnect_enforce.bookkeeping import database_of
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Refused
 from bconnect_enforce.core.memory import Memory
@@ -37,7 +38,7 @@ POLL = 0.02  # s; a future that another thread fulfils is looked at again only a
 PATIENCE = 5.0  # s an officer waits for a database that is locked
 IN_TURN = 1.5  # s the same, where waiting holds the executor
 REMEMBER = 24 * 3600 * 10**9  # ns it is known that a vehicle left, before anybody asks for a job
-OLDEST = 4 * 3600 * 10**9  # ns after which an offence calls nobody to the road any more
+OLDEST = 26 * 3600 * 10**9  # ns after an offence; a dwell may be a day
 
 
 class Asked(Generic[R]):
@@ -75,13 +76,15 @@ class Desk(BconnectNode, Generic[R]):
     kind: type[R]
     step: Step
     topic: str
+    patience: int  # ns after which what the ladder asked for is not begun any more
 
     def __init__(self, name: str, params_type: type, message: Any, **kw: Any) -> None:
         super().__init__(name, params_type, **kw)
         self.loaded = load_frozen(self.params.site_file)
         try:
+            self.database = database_of(self.params.database)
             self.fieldwork: Fieldwork[R] = Fieldwork(
-                self.params.database, self.loaded.site.site, self.kind
+                self.database, self.loaded.site.site, self.kind
             )
         except LedgerError as error:
             raise ConfigError(str(error)) from error
@@ -210,8 +213,9 @@ class Desk(BconnectNode, Generic[R]):
         if measure.site != self.loaded.site.site:
             raise Refused(f"measure {measure.id}: site: found {measure.site}, not ours")
         job = self.opened(measure, now)
-        if now - measure.stamp > OLDEST:
-            raise Refused(f"measure {measure.id}: the offence is too old to send anybody")
+        known = self.fieldwork.asked_at(measure.id)
+        if now - measure.stamp > OLDEST or (known is not None and now - known > self.patience):
+            raise Refused(f"measure {measure.id}: was asked for too long ago to send anybody")
         made = [job] if self.fieldwork.add(job, now) else []
         if why := self._over.get(measure.violation_id):
             made += self._drop(job.id, why)
@@ -248,7 +252,7 @@ class Desk(BconnectNode, Generic[R]):
     def _missed(self) -> list[R]:
         """Measures the ledger has and we never heard, e.g. because we were killed."""
         made: list[R] = []
-        for measure in self.fieldwork.asked_for(self.step, self.now() - OLDEST):
+        for measure in self.fieldwork.asked_for(self.step, self.now() - self.patience):
             try:
                 made += self._open(measure)
             except Refused:

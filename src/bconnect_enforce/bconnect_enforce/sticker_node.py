@@ -25,7 +25,7 @@ class StickerParams:
     """The rest is in the site file."""
 
     site_file: str = field(description="the frozen site")
-    database: str = field(description="URL of the ledger")
+    database: str = field(description="URL of the ledger; may hold ${NAME}")
 
 
 class StickerNode(Desk[StickerTask]):
@@ -38,7 +38,7 @@ class StickerNode(Desk[StickerTask]):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("sticker", StickerParams, Message, **kw)
-        self._due_after = int(self.loaded.site.sticker.due * SECOND)
+        self._due_after = self.patience = int(self.loaded.site.sticker.due * SECOND)
         self.begin(UpdateStickerTask, names.UPDATE_STICKER_TASK)
 
     def job_id(self, violation_id: str) -> str:

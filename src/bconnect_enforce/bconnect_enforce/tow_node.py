@@ -43,7 +43,7 @@ class TowParams:
     """The rest is in the site file."""
 
     site_file: str = field(description="the frozen site")
-    database: str = field(description="URL of the ledger")
+    database: str = field(description="URL of the ledger; may hold ${NAME}")
 
 
 class TowNode(Desk[TowJob]):
@@ -60,6 +60,7 @@ class TowNode(Desk[TowJob]):
         self._terms = tow.Terms(
             settings.yard or "", settings.trucks, int(settings.propose_for * SECOND)
         )
+        self.patience = self._terms.propose_for
         self._news = threading.Event()
         self._pauses = Pauses()
         self._webhook: Webhook | None = None
@@ -78,7 +79,7 @@ class TowNode(Desk[TowJob]):
         if self._webhook.is_open:
             self.get_logger().warning("tow.webhook: http carries officers' names in clear")
         try:
-            self._outbox = Outbox(self.params.database, self.loaded.site.site)
+            self._outbox = Outbox(self.database, self.loaded.site.site)
         except LedgerError as error:
             raise ConfigError(str(error)) from error
         self.at_close(self._outbox.close)

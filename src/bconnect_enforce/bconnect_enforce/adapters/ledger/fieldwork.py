@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from bconnect_enforce.adapters.ledger import jobs, rows
-from bconnect_enforce.adapters.ledger.engine import Store
+from bconnect_enforce.adapters.ledger.engine import LedgerError, Store, explain, read_only
 from bconnect_enforce.adapters.ledger.tables import measures, tow_deliveries, tow_jobs
 from bconnect_enforce.core.citation import Refused
 from bconnect_enforce.core.records import Measure, StickerTask, TowJob
@@ -73,8 +74,28 @@ class Fieldwork(Generic[R]):
             )
             return [rows.measure(row) for row in found]
 
+    def asked_at(self, measure_id: str) -> int | None:
+        """When a measure was stored [ns]; None: the ledger does not have it (yet)."""
+        with self._store.reading() as connection:
+            return connection.scalar(select(measures.c.stored).where(measures.c.id == measure_id))
+
     def close(self) -> None:
         self._store.close()
+
+
+def read_jobs(url: str, site: str, kind: type[R]) -> list[R]:
+    """The present state of every job of a kind, oldest first; writes nothing.
+
+    Raises LedgerError where there is no ledger.
+    """
+    engine, where = read_only(url)
+    try:
+        with engine.connect() as connection:
+            return jobs.newest(connection, kind, site)
+    except DBAPIError as error:
+        raise LedgerError(explain(where, error)[0]) from error
+    finally:
+        engine.dispose()
 
 
 class Outbox:
