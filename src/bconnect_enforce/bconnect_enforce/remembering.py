@@ -42,6 +42,11 @@ class Remembering:
             return
         try:
             self.secret = read_secret(path.with_suffix(".key"))
+        except HistoryError as error:
+            self._path = None  # digests by a secret of this run are worth nothing later
+            self._fail(error)
+            return
+        try:
             self._in.append(self._opened().load())
         except HistoryError as error:
             self._fail(error)
@@ -52,7 +57,8 @@ class Remembering:
         return self._store is not None
 
     def put(self, entries: Iterable[Entry]) -> None:
-        self._out.extend(entries)
+        if self._path is not None:
+            self._out.extend(entries)
 
     def take(self) -> list[Entry]:
         """What was remembered elsewhere since the last time."""
@@ -63,7 +69,7 @@ class Remembering:
         idle = 0
         while not stop.wait(PAUSE if self._store is not None else RETRY):
             idle += 1
-            if self._path is not None and (self._out or idle >= LOOK or self._store is None):
+            if self._out or idle >= LOOK or self._store is None:
                 idle = 0
                 self._write()
         if self._store is not None:
@@ -77,6 +83,8 @@ class Remembering:
         return self._store
 
     def _write(self) -> None:
+        if self._path is None:
+            return
         entries = {
             entry.id: entry for entry in (self._out.popleft() for _ in range(len(self._out)))
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -163,16 +164,15 @@ def _make_secret(path: Path) -> None:
     """Whole or not at all, and the first of several processes wins."""
     if path.exists() or path.is_symlink():
         return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
     try:
         os.write(handle, os.urandom(SECRET_BYTES))
         os.fsync(handle)
+        with suppress(FileExistsError):
+            os.link(part, path)
     finally:
         os.close(handle)
-    with suppress(FileExistsError):
-        os.link(part, path)
-    part.unlink(missing_ok=True)
+        os.unlink(part)
 
 
 def _engine(path: Path) -> Engine:
