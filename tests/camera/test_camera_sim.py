@@ -83,7 +83,7 @@ def pid_of(camera: Any) -> int:
 def test_a_street_comes_as_packets_and_pictures_that_can_be_cut(tmp_path: Path) -> None:
     file = tmp_path / "uji.yaml"
     file.write_text(SCENARIO)
-    url = f"sim://{file}/toko?seed=4"
+    url = f"sim://{file}/toko?seed=4&epoch=now"
     sources.check(parse(url))
     camera, ring, images, stamps = source(url), EncodedRing(10.0), [], []
     try:
@@ -202,6 +202,8 @@ def test_the_command_says_everything() -> None:
     made = command(parse("sim:///srv/a%20b.yaml/toko?seed=3&rate=5"))
     assert made[1:] == ["-m", sim_source.MODULE, "/srv/a b.yaml", "toko", "--rate=5", "--seed=3"]
     assert command(parse("sim://harian/toko"))[-1] == "--seed=0"
+    made = command(parse("sim://harian/toko?epoch=1795500000"))
+    assert made[-2:] == ["--epoch=1795500000", "--seed=0"]
 
 
 def test_ends_in_words() -> None:
@@ -212,7 +214,9 @@ def test_ends_in_words() -> None:
     assert explain(-9, []) == "the simulation broke off (exit status -9)"
 
 
-@pytest.mark.parametrize("query", ["?seed=", "?seed=-1", "?seed=x", "?rate=fast", "?colour=red"])
+@pytest.mark.parametrize(
+    "query", ["?seed=", "?seed=-1", "?seed=x", "?rate=fast", "?epoch=then", "?colour=red"]
+)
 def test_mistakes_in_the_address(query: str) -> None:
     with pytest.raises(SourceError, match="seed=3"):
         parse(f"sim://harian/toko{query}")

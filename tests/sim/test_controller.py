@@ -4,9 +4,7 @@ import asyncio
 import json
 import signal
 import socket
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from pysnmp.hlapi.v1arch.asyncio import (
@@ -19,7 +17,6 @@ from pysnmp.hlapi.v1arch.asyncio import (
 )
 
 from bconnect_sim.controller import Controller, Timeline, live, main, read_changes
-from bconnect_sim.core.world import Moment, SignalHead
 from bconnect_site.errors import ConfigError
 
 REDS, YELLOWS, GREENS = (f"1.3.6.1.4.1.1206.4.2.1.1.4.1.{column}" for column in (2, 3, 4))
@@ -126,33 +123,36 @@ def test_the_command_plays_a_recording_until_it_is_told_to_end(child, tmp_path: 
     assert process.wait(60.0) == 0
 
 
-def test_a_running_scenario_has_a_controller_for_each_junction(monkeypatch, wait_for):
-    heads = (
-        SignalHead("a_barat", "A", ("x",), phase=2),
-        SignalHead("a_timur", "A", ("y",), phase=6),
-        SignalHead("b_barat", "B", ("z",), phase=2),
-    )
-    go = threading.Event()
+def test_a_running_scenario_has_a_controller_for_each_junction():
+    now = 1_795_500_000.0
+    junctions, aspects = live("harian", 0, "1795500000", clock=lambda: now)
+    assert junctions["A"] == {"a_barat": 2, "a_timur": 6, "a_silang": 4} and len(junctions) == 2
+    with Controller(junctions["A"], aspects) as agent:
+        reds, greens = f"{REDS}.1", f"{GREENS}.1"
+        assert ask(agent.port, reds, greens)[1] == ["8", "34"]  # the main road's 2 and 6 go
+        now += 40.0
+        assert ask(agent.port, reds, greens)[1] == ["34", "8"]
+        now += 600.0  # a round later
+        assert ask(agent.port, reds, greens)[1] == ["34", "8"]
+    with pytest.raises(ConfigError, match='--epoch: found "then", needs Unix time in s, or now'):
+        live("harian", 0, "then")
 
-    def moments():
-        yield Moment(0.0, (), {"a_barat": "red", "a_timur": "green", "b_barat": "amber"})
-        go.wait(10.0)
-        yield Moment(0.1, (), {"a_barat": "green", "a_timur": "red", "b_barat": "red"})
 
-    stage = SimpleNamespace(
-        corridor=SimpleNamespace(signals=heads),
-        world=lambda seed: SimpleNamespace(moments=moments),
-    )
-    monkeypatch.setattr("bconnect_sim.stage.open_stage", lambda name: stage)
-    junctions, aspects = live("x", 0)
-    assert junctions == {"A": {"a_barat": 2, "a_timur": 6}, "B": {"b_barat": 2}}
-    wait_for(lambda: aspects().get("b_barat") == "amber")
-    with Controller(junctions["A"], aspects) as a, Controller(junctions["B"], aspects) as b:
-        assert ask(a.port, f"{REDS}.1", f"{GREENS}.1")[1] == ["2", "32"]
-        assert ask(b.port, f"{REDS}.1", f"{YELLOWS}.1")[1] == ["0", "2"]
-        go.set()
-        wait_for(lambda: set(aspects().values()) == {"dark"})  # over: never red for ever
-        assert ask(a.port, f"{REDS}.1", f"{GREENS}.1")[1] == ["0", "0"]
+def test_its_lights_are_those_of_the_traffic(tmp_path: Path):
+    """At every picture, whatever the seed."""
+    pytest.importorskip("libsumo")
+    from bconnect_sim.stage import open_stage
+
+    stage = open_stage("harian", 200.0)
+    now = 0.0
+    _, aspects = live("harian", 3, "0", clock=lambda: now)
+    wrong = 0
+    for moment in stage.world(3).moments():
+        now = moment.time
+        wrong += aspects() != dict(moment.aspects)
+        if now > 130.0:
+            break
+    assert wrong == 0
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys):

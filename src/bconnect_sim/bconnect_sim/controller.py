@@ -8,7 +8,7 @@ Each junction has its own, on 127.0.0.1: it serves phaseStatusGroupReds, -Yellow
 and -Greens (1.3.6.1.4.1.1206.4.2.1.9.4.1.{2,3,4}.group): overlaps that follow one light each.
 Ports and numbers are printed as one line of JSON:
 {"a": {"port": 40161, "phases": {"a_barat": 2}, "overlaps": {"a_barat": 1}}}.
-It can misbehave, for tests.
+A scenario's lights are where its live cameras are, see core.rounds. It can misbehave, for tests.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ from pysnmp.entity.rfc3413 import cmdrsp, context
 from pysnmp.proto.api import v2c
 from pysnmp.smi.instrum import AbstractMibInstrumController
 
+from bconnect_sim.core.lights import aspect as shown_by
+from bconnect_sim.core.rounds import Rounds, epoch_of
+from bconnect_sim.wallclock import wall
 from bconnect_site.errors import ConfigError
 
 NTCIP = (1, 3, 6, 1, 4, 1, 1206)
@@ -251,13 +254,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=0, help="the first one's; 0: free ones")
     parser.add_argument("--user", help="an SNMPv3 user; passphrases in SIM_AUTH and SIM_PRIVACY")
+    parser.add_argument("--epoch", default="0", help="as in the cameras' addresses")
     parser.add_argument("--fault", choices=FAULTS, default="", help="misbehave")
     given = parser.parse_args(argv)
     if (given.scenario is None) == (given.signals is None):
         parser.error("needs a scenario or --signals")
     try:
         junctions, aspects = (
-            live(given.scenario, given.seed) if given.scenario else played(given.signals)
+            live(given.scenario, given.seed, given.epoch)
+            if given.scenario
+            else played(given.signals)
         )
         user = _user(given.user, os.environ) if given.user else None
         with ExitStack() as stack:
@@ -307,28 +313,32 @@ def played(path: Path) -> tuple[dict[str, dict[str, int]], Aspects]:
     return {path.stem: phases}, Timeline(changes, lambda: time.monotonic() - begun)
 
 
-def live(scenario: str, seed: int) -> tuple[dict[str, dict[str, int]], Aspects]:
-    """Phases by junction, and aspects of a scenario that runs from now on, as fast as life."""
+def live(
+    scenario: str, seed: int = 0, epoch: str = "0", clock: Callable[[], float] = wall
+) -> tuple[dict[str, dict[str, int]], Aspects]:
+    """Phases by junction, and aspects of a scenario that its cameras play at the same time.
+
+    seed: changes nothing, the lights run by the clock; clock: Unix time [s]. Raises ConfigError.
+    """
     from bconnect_sim.stage import open_stage
 
     stage = open_stage(scenario)
     junctions: dict[str, dict[str, int]] = {}
     for head in stage.corridor.signals:
         junctions.setdefault(head.light, {})[head.name] = head.phase
-    shown: dict[str, str] = {}
+    try:
+        rounds = Rounds(stage.scenario.duration, epoch_of(epoch, clock()))
+    except ValueError as error:
+        raise ConfigError(f"--epoch: {error}") from None
 
-    def play() -> None:
-        begun, wait = None, threading.Event().wait
-        try:
-            for moment in stage.world(seed).moments():
-                begun = begun or time.monotonic() - moment.time  # after the warm-up
-                wait(max(0.0, moment.time - (time.monotonic() - begun)))
-                shown.update(moment.aspects)
-        finally:  # over, or failed: a light that stays red for ever would be a lie
-            shown.update(dict.fromkeys(shown, "dark"))
+    def aspects() -> dict[str, str]:
+        at = rounds.position(clock())
+        return {
+            head.name: shown_by(stage.scenario.program(head.light), head.phase, at).word
+            for head in stage.corridor.signals
+        }
 
-    threading.Thread(target=play, name="scenario", daemon=True).start()
-    return junctions, lambda: dict(shown)
+    return junctions, aspects
 
 
 if __name__ == "__main__":

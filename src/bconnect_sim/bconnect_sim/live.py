@@ -1,9 +1,11 @@
 """A simulated camera as a live stream: H.264 in NUT on standard output, paced in real time.
 
-    python -m bconnect_sim.live SCENARIO CAMERA --seed N [--rate HZ] [--tied] [--check]
+    python -m bconnect_sim.live SCENARIO CAMERA --seed N [--rate HZ] [--epoch S] [--tied] [--check]
 
-Pictures that cannot be drawn in time are left out: the street never runs slow. At the scenario's
-end the stream ends. 0: ended or nobody reads any more; 2: refused, with one sentence.
+All who play a scenario and seed are at the same place of it (see core.rounds), cameras and the
+controller; ``--epoch now`` begins at its beginning instead. Pictures that cannot be drawn in time
+are left out: the street never runs slow. At the scenario's end the stream ends.
+0: ended or nobody reads any more; 2: refused, with one sentence.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ import av.error
 from bconnect_sim.adapters.encoder import LiveWriter
 from bconnect_sim.adapters.panda_parts import Image
 from bconnect_sim.adapters.render import Renderer
+from bconnect_sim.core.rounds import Rounds, epoch_of
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.core.world import Moment
 from bconnect_sim.stage import Stage, open_stage
+from bconnect_sim.wallclock import wall
 from bconnect_site.errors import ConfigError, suggest
 
 
@@ -42,13 +46,14 @@ def play(
     rate: float,
     now: Callable[[], float],
     wait: Callable[[float], object],
+    begin: float | None = None,
 ) -> tuple[int, int]:
     """Draws each moment when its time has come; (drawn, left out).
 
-    rate: Hz of the moments; now: s of a steady clock; wait: sleeps so many s.
+    rate: Hz of the moments; now: s of a steady clock; wait: sleeps so many s; begin: when the
+    scenario's time is 0, on that clock; None: with the first moment.
     """
     drawn = left_out = 0
-    begin: float | None = None
     for moment in moments:
         begin = now() - moment.time if begin is None else begin
         ahead = begin + moment.time - now()
@@ -76,9 +81,11 @@ def prepare(scenario: str, camera: str, rate: float | None) -> Stage:
     return stage
 
 
-def serve(stage: Stage, camera: str, seed: int, out: BinaryIO) -> None:
+def serve(stage: Stage, camera: str, seed: int, out: BinaryIO, epoch: float = 0.0) -> None:
     """Streams until the scenario's end or until nobody reads. Raises SimError."""
-    picture = stage.scenario.picture
+    picture, scenario = stage.scenario.picture, stage.scenario
+    at = Rounds(scenario.duration, epoch).join(wall(), scenario.warm_up)
+    begin = time.monotonic() - at
     renderer = Renderer(stage, camera, seed)
     pause = threading.Event()
     try:
@@ -90,11 +97,19 @@ def serve(stage: Stage, camera: str, seed: int, out: BinaryIO) -> None:
             rate=picture.rate,
             now=time.monotonic,
             wait=pause.wait,
+            begin=begin,
         )
     except (BrokenPipeError, av.error.BrokenPipeError):
         pass  # whoever watched has gone
     finally:
         renderer.close()
+
+
+def _epoch(text: str) -> float:
+    try:
+        return epoch_of(text, wall())
+    except ValueError as error:
+        raise ConfigError(f"epoch: {error}") from None
 
 
 def end_with_parent() -> None:
@@ -116,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("camera", help="one of its cameras")
     parser.add_argument("--seed", type=int, default=0, help="decides all chance (default 0)")
     parser.add_argument("--rate", type=float, help="pictures per second, else the scenario's")
+    parser.add_argument("--epoch", default="0", help="Unix time [s] rounds count from, or now")
     parser.add_argument("--tied", action="store_true", help="end when standard input ends")
     parser.add_argument("--check", action="store_true", help="only say whether it could run")
     args = parser.parse_args(argv)
@@ -123,12 +139,13 @@ def main(argv: list[str] | None = None) -> int:
         end_with_parent()
     try:
         stage = prepare(args.scenario, args.camera, args.rate)
+        epoch = _epoch(args.epoch)
         if args.check:
             return 0
         # SUMO prints where it likes: nothing but the stream may get into the pipe
         with os.fdopen(os.dup(1), "wb", buffering=0) as out:
             os.dup2(2, 1)
-            serve(stage, args.camera, args.seed, out)
+            serve(stage, args.camera, args.seed, out, epoch)
     except (ConfigError, SimError) as error:
         print(error, file=sys.stderr)
         return 2

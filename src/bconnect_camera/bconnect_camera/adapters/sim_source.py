@@ -16,7 +16,9 @@ from ..core.address import Address
 from ..core.types import SourceError
 from .pyav_source import READ, SLICE, PyavSource
 
-START = 90.0  # s until the first picture: the street is built and its traffic warmed up
+# s until the first picture: the street is built, its traffic warmed up, and what was missed
+# of the round simulated, or the next round waited for
+START = 240.0
 CHECK = 60.0  # s for the answer whether a scenario could run
 # the header says everything: reading on for seconds would only make the first pictures late
 PROBING = {"analyzeduration": "1", "fpsprobesize": "0"}

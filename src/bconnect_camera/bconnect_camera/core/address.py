@@ -28,7 +28,7 @@ class Address:
     """``target`` is what the library opens; ``shown`` is safe to print.
 
     ``settings``: what a v4l2 URL asks for after its ``?`` (size=1920x1080, rate=25), or a sim URL
-    (seed=3, rate=10).
+    (seed=3, rate=10, epoch=now)
     """
 
     scheme: str
@@ -84,12 +84,12 @@ def _simulation(url: str, shown: str) -> Address:
     path, _, query = url.split("://", 1)[1].partition("?")
     settings = {"seed": "0", **dict(parse_qsl(query, keep_blank_values=True))}
     scenario, _, camera = unquote(path).rpartition("/")
-    numbers = re.fullmatch(r"\d{1,9}", settings["seed"]) and re.fullmatch(
-        r"(\d{1,2}(\.\d+)?)?", settings.get("rate", "")
-    )
-    if not scenario or not camera or not numbers or settings.keys() - {"seed", "rate"}:
+    known = {"seed": r"\d{1,9}", "rate": r"(\d{1,2}(\.\d+)?)?", "epoch": r"(now|\d{1,10})?"}
+    right = all(re.fullmatch(p, settings.get(k, "")) for k, p in known.items())
+    if not scenario or not camera or not right or settings.keys() - known.keys():
         raise SourceError(
-            f"found {shown}, allowed is sim://scenario/camera, and after a ? seed=3 and rate=10",
+            f"found {shown}, allowed is sim://scenario/camera, and after a ? seed=3, rate=10 and "
+            "epoch=now (or Unix time in s)",
             refuse=True,
         )
     return Address("sim", f"{scenario}/{camera}", shown, settings)
