@@ -17,7 +17,7 @@ from bconnect_enforce import convert
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Decision
 from bconnect_enforce.core.memory import Memory
-from bconnect_enforce.core.mouth import Fallback, MouthError
+from bconnect_enforce.core.mouth import Guard, MouthError
 from bconnect_enforce.core.policy import rules_of
 from bconnect_enforce.core.records import Announcement, Citation
 from bconnect_enforce.core.sound import Sound
@@ -117,7 +117,9 @@ class Shelf:
 def test_studio_prepares_everything_once():
     shelf = Shelf()
     studio = shelf.studio({"a": Line("satu"), "b": Line("dua")})
-    assert list(studio.prepare_all()) == []
+    assert studio.unready == 2
+    assert list(studio.prepare_all()) == ["", ""]
+    assert studio.unready == 0
     assert shelf.said == ["satu", "dua"]
     assert studio.sound("a").peak == pytest.approx(0.89, abs=0.001)
     again = shelf.studio({"a": Line("satu"), "b": Line("dua")})
@@ -137,7 +139,7 @@ def test_a_recording_is_preferred_and_its_loss_survived():
     shelf = Shelf()
     lines = {"a": Line("satu", "a.wav"), "b": Line("dua", "missing.wav"), "c": Line("")}
     studio = shelf.studio(lines)
-    assert list(studio.prepare_all()) == [
+    assert [sentence for sentence in studio.prepare_all() if sentence] == [
         "phrase b: missing.wav: cannot be read; the synthesiser speaks instead",
         "phrase c: nothing to say",
     ]
@@ -165,37 +167,50 @@ class Mouth:
         return self.output
 
 
-def test_fallback_notices_a_fault_without_speaking():
-    device = Mouth("alsa")
+def guard(device: Mouth, folder: Mouth, clock: list[int]) -> Guard:
+    def store(sound, name):
+        return folder.play(sound, name, lambda: None, threading.Event())
+
+    return Guard(device, store, lambda: clock[0], patience=5 * S, look=10 * S)
+
+
+def test_a_guard_notices_a_fault_and_its_end_without_speaking():
+    device, clock = Mouth("alsa"), [0]
+    mouth = guard(device, Mouth("folder"), clock)
     device.error = "unplugged"
-    mouth = Fallback(device, Mouth("folder"), lambda: 0)
-    mouth.check()
-    assert (mouth.fault, mouth.output, device.played) == ("unplugged", "folder", 0)
+    assert not mouth.check()  # looked at start, too early for another look
+    clock[0] = 10 * S
+    assert mouth.check()
+    assert (mouth.fault, device.played) == ("unplugged", 0)
+    clock[0] = 12 * S
+    device.error = ""
+    assert not mouth.check()
+    clock[0] = 15 * S
+    assert mouth.check()
+    assert mouth.fault == ""
 
 
-def test_fallback_speaks_by_the_second_and_tries_the_first_again():
-    device, folder = Mouth("alsa"), Mouth("folder")
-    clock = [0]
-    mouth = Fallback(device, folder, lambda: clock[0], patience=30 * S)
+def test_what_nobody_heard_is_kept_and_not_called_heard():
+    device, folder, clock = Mouth("alsa"), Mouth("folder"), [0]
+    mouth = guard(device, folder, clock)
     began: list[int] = []
 
-    def play() -> str:
-        return mouth.play(tone(), "x", lambda: began.append(1), threading.Event())
+    def play() -> tuple[bool, str]:
+        return mouth.play(tone(), "a/x", lambda: began.append(1), threading.Event())
 
-    mouth.check()
-    assert (play(), mouth.fault, mouth.output) == ("alsa", "", "alsa")
+    assert (play(), mouth.fault) == ((True, "alsa"), "")
     device.error = "unplugged"
-    assert (play(), mouth.fault, mouth.output) == ("folder", "unplugged", "folder")
-    # the device began before it failed: still one first sample
-    assert len(began) == 2
+    assert (play(), mouth.fault) == ((False, "folder"), "unplugged")
+    assert len(began) == 2  # the device began before it failed
+    # while it is at fault it is left alone: a dead horn makes no order late
     device.error = ""
-    clock[0] = 29 * S
-    assert play() == "folder"
-    clock[0] = 30 * S
-    assert (play(), mouth.fault) == ("alsa", "")
+    clock[0] = 4 * S
+    assert play() == (False, "folder")
+    assert len(began) == 2
+    clock[0] = 5 * S
+    assert (play(), mouth.fault) == ((True, "alsa"), "")
     folder.error, device.error = "disk full", "unplugged"
-    with pytest.raises(MouthError, match="disk full"):
-        play()
+    assert play() == (False, "alsa")
 
 
 # --- policy --------------------------------------------------------------------------------

@@ -204,14 +204,16 @@ def test_mute_stops_the_sentence_and_what_follows(graph, spoken_to, wait_for):
     mute = "tiang_1/speaker/mute"
     answer = graph.call(SetBool, mute, SetBool.Request(data=True))
     assert (answer.success, answer.message) == (True, "muted")
-    wait_for(lambda: states[-1].state == SpeakerStateKind.MUTED and states[-1].spoken == 1)
+    # a phrase that was cut short is not spoken
+    wait_for(lambda: states[-1].state == SpeakerStateKind.MUTED and states[-1].dropped == 2)
+    assert states[-1].spoken == 0
     assert graph.probe.get_clock().now().nanoseconds - began < 2 * S
     orders.publish(order(graph, 2))
-    wait_for(lambda: states[-1].dropped == 2)
+    wait_for(lambda: states[-1].dropped == 3)
     assert graph.call(SetBool, mute, SetBool.Request(data=False)).message == "speaks again"
     wait_for(lambda: states[-1].state == SpeakerStateKind.IDLE)
     orders.publish(order(graph, 3))
-    wait_for(lambda: states[-1].spoken == 2, 20.0)
+    wait_for(lambda: states[-1].spoken == 1, 20.0)
     assert states[-1].announcement_id == "id-3"
 
 
@@ -237,13 +239,15 @@ def test_a_broken_device_is_a_fault_and_the_phrase_is_kept(graph, spoken_to, wai
     speaker, states, orders = spoken_to(adapter="alsa", device="hw:77,0")
     # noticed at start, before the first word is due
     wait_for(lambda: states[-1].state == SpeakerStateKind.FAULT)
-    assert states[-1].spoken == 0
     orders.publish(order(graph))
-    wait_for(lambda: states[-1].spoken == 1, 20.0)
+    wait_for(lambda: states[-1].dropped == 1, 20.0)
     assert states[-1].state == SpeakerStateKind.FAULT
     assert states[-1].detail.startswith('sound device "hw:77,0" cannot be opened')
     assert "check the cable" in states[-1].detail
-    assert states[-1].spoken == 1
+    # nobody heard it: it counts as dropped and was never called spoken, but it is kept
+    assert states[-1].spoken == 0
+    assert SpeakerStateKind.SPEAKING not in [state.state for state in states]
+    assert speaker.health.dropped("mouth at fault") == 1
     assert wav.read(Path(states[-1].output)).rms > 0.03
     assert speaker.health.last_error == states[-1].detail
     capfd.readouterr()
@@ -290,7 +294,10 @@ def test_quiet_hours(graph, spoken_to, wait_for):
         ({"quiet_from": "late", "quiet_to": "06:00"}, 'quiet_from, quiet_to: found "late"'),
         ({"quiet_from": "22:00"}, "quiet_from, quiet_to: found"),
         ({"phrases_file": "/nowhere/phrases.yaml"}, "/nowhere/phrases.yaml"),
-        ({"adapter": "trumpet"}, "adapter: found 'trumpet'; allowed: auto, alsa, file"),
+        ({"adapter": "trumpet"}, "adapter: found 'trumpet'; allowed: auto, alsa, file, rtp, http"),
+        ({"adapter": "rtp", "address": "rtp://"}, 'address: found "rtp://"; needs rtp://host:port'),
+        ({"adapter": "http", "address": "http://${NO_HORN}/"}, "address: the environment variable"),
+        ({"voice": "piper:/nowhere/id.onnx"}, "voice: /nowhere/id.onnx: is not there"),
         ({"volume": 2.0}, "volume: found 2.0"),
     ],
 )

@@ -193,9 +193,12 @@ print(soundcard.devices())
 sound = wav.read(Path(sys.argv[1]))
 began = []
 begin = time.monotonic()
-where = soundcard.SoundCard(sys.argv[2]).play(
-    sound, "x", lambda: began.append(time.monotonic() - begin), threading.Event())
-print(where, len(began), round(began[0], 3))
+card = soundcard.SoundCard(sys.argv[2])
+try:
+    card.play(sound, "x", lambda: began.append(time.monotonic() - begin), threading.Event())
+except soundcard.MouthError as error:
+    print(card.output, len(began), round(began[0], 3))
+    print(error)
 """
 
 
@@ -212,7 +215,8 @@ def alsa_home(tmp_path):
 
 
 @pytest.mark.parametrize("device", ["default", "tiang"])
-def test_a_real_alsa_device_receives_every_sample(alsa_home, device):
+def test_a_real_alsa_device_receives_every_sample_and_a_null_one_is_noticed(alsa_home, device):
+    """Behind both files lies ALSA's null, which takes sound faster than it can be heard."""
     source = alsa_home / "phrase.wav"
     sound = prepare(EspeakVoice("id").say("Dilarang parkir di sini."))
     wav.write(source, sound)
@@ -226,7 +230,8 @@ def test_a_real_alsa_device_receives_every_sample(alsa_home, device):
     assert result.returncode == 0, result.stderr
     if "[]" in result.stdout:
         pytest.skip("libasound2 is not installed")
-    listed, played = result.stdout.splitlines()
+    listed, played, said = result.stdout.splitlines()
+    assert said.startswith(f'sound device "{device}" is silent: it took')
     assert f"'{device}'" in listed
     where, began, first = played.split()
     assert (where, began) == (f"alsa:{device}", "1")
@@ -254,21 +259,34 @@ def test_a_missing_device_is_said(capfd):
     capfd.readouterr()
 
 
-def test_a_hung_device_is_said(monkeypatch):
-    """A device that never asks for samples: miniaudio's context, a generator nobody drives."""
+class Cut:
+    """A device that asks for `count` buffers and then no more: unplugged in mid-phrase."""
 
-    class Hung:
-        def __enter__(self):
-            return self
+    def __init__(self, count: int) -> None:
+        self.count = count
 
-        def __exit__(self, *_):
-            return None
+    def __enter__(self):
+        return self
 
-        def start(self, _):
-            return None
+    def __exit__(self, *_):
+        return None
 
+    def start(self, samples):
+        for _ in range(self.count):
+            samples.send(1000)
+
+
+@pytest.mark.parametrize(("buffers", "played"), [(0, "0.0"), (11, "0.5")])
+def test_a_device_that_goes_in_the_middle_is_said(monkeypatch, buffers, played):
     monkeypatch.setattr(soundcard, "_PATIENCE", 0.2)
     card = soundcard.SoundCard("default")
-    monkeypatch.setattr(card, "_open", lambda rate: Hung())
-    with pytest.raises(MouthError, match=r"hangs: 0\.1 s of sound took more"):
-        card.play(tone(0.1), "x", lambda: None, threading.Event())
+    monkeypatch.setattr(card, "_open", lambda rate: Cut(buffers))
+    with pytest.raises(MouthError, match=rf"has stopped: {played} of 2\.0 s were played; check"):
+        card.play(tone(2.0), "x", lambda: None, threading.Event())
+
+
+def test_a_device_that_swallows_is_no_loudspeaker(monkeypatch):
+    card = soundcard.SoundCard("null")
+    monkeypatch.setattr(card, "_open", lambda rate: Cut(60))
+    with pytest.raises(MouthError, match=r"is silent: it took 2\.0 s of sound in 0\.\d s"):
+        card.play(tone(2.0), "x", lambda: None, threading.Event())

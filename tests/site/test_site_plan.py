@@ -92,6 +92,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "speaker": "tiang",
         "adapter": "file",
         "device": "default",
+        "address": "",
         "volume": 0.8,
         "quiet_from": "22:00",
         "quiet_to": "06:00",
@@ -99,6 +100,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "phrases_file": str(house / "config" / "phrases.yaml"),
         "output_dir": "/state/x/audio",
         "voice": "id",
+        "say_plates": False,
     }
     assert node(made, "/x/citation").parameters == {
         "site": "x",

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import time
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from bconnect_enforce.adapters import soundcard, wav
+from bconnect_enforce.adapters import g711, soundcard, wav
 from bconnect_enforce.adapters.espeak import EspeakVoice, VoiceError
-from bconnect_enforce.core.mouth import Fallback, Mouth
+from bconnect_enforce.adapters.http_horn import HttpHorn
+from bconnect_enforce.adapters.piper_voice import PiperVoice
+from bconnect_enforce.adapters.rtp_horn import RtpHorn
+from bconnect_enforce.core.address import every_piece
+from bconnect_enforce.core.mouth import Guard, Mouth
 from bconnect_enforce.core.sound import Sound
 from bconnect_enforce.core.studio import Line, NoSound, Studio
 from bconnect_enforce.core.voice import Quiet
+from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
-from bconnect_site.phrases import load_phrases
+from bconnect_site.fields import ENV
+from bconnect_site.horns import G711_RATE, http_address, rtp_address
+from bconnect_site.phrases import Phrases
+
+PIPER = "piper:"
 
 
 def make_zone(name: str) -> ZoneInfo:
@@ -39,38 +48,96 @@ def make_quiet(start: str, end: str, zone: ZoneInfo) -> Quiet | None:
         raise ConfigError(sentence) from None
 
 
-def make_mouth(adapter: str, device: str, folder: Path, now: Callable[[], int]) -> Fallback:
-    """`adapter`: alsa, file, or auto: alsa where there is a playback device."""
+def make_mouth(
+    adapter: str,
+    device: str,
+    address: str,
+    folder: Path,
+    now: Callable[[], int],
+    env: Mapping[str, str],
+) -> Guard:
+    """`adapter`: rtp, http, alsa, file, or auto: alsa where there is a playback device.
+
+    Raises ConfigError for a bad address or a variable that is not set.
+    """
     files = wav.SoundFile(folder)
     if adapter == "auto":
         adapter = "alsa" if soundcard.devices() else "file"
-    first: Mouth = soundcard.SoundCard(device) if adapter == "alsa" else files
-    return Fallback(first, files, now)
+    first: Mouth = files
+    if adapter == "alsa":
+        first = soundcard.SoundCard(device)
+    elif adapter in ("rtp", "http"):
+        first = _horn(adapter, _expanded(address, env))
+    return Guard(first, files.store, now)
 
 
-def make_studio(phrases_file: str, voice: str, volume: float, cache: Path) -> Studio:
-    """Raises ConfigError for a bad phrases file or an unknown voice."""
-    phrases = load_phrases(phrases_file or None)
-    lines = {name: Line(p.text, p.recording) for name, p in phrases.by_name.items()}
-    outside = _Outside(EspeakVoice(voice), cache)
+def _horn(adapter: str, address: str) -> Mouth:
     try:
-        outside.say("satu")
-    except NoSound as error:
-        raise ConfigError(str(error)) from error
-    name = outside.voice.name
-    return Studio(lines, name, volume, outside.say, outside.read, outside.load, outside.save)
+        if adapter == "http":
+            web = http_address(address)
+            if web.send == "mulaw":
+                return HttpHorn(web, lambda sound: g711.encode(sound, "PCMU", G711_RATE))
+            return HttpHorn(web, wav.encode)
+        rtp = rtp_address(address)
+    except ValueError as error:
+        raise ConfigError(f"address: {error}") from None
+    width, quiet = g711.WIDTH[rtp.codec], g711.QUIET[rtp.codec]
+    return RtpHorn(rtp, lambda sound: g711.encode(sound, rtp.codec, rtp.rate), width, quiet)
 
 
-@dataclass(frozen=True)
+def _expanded(address: str, env: Mapping[str, str]) -> str:
+    """With the environment's values; a user or password may hold any character."""
+    head, at, tail = address.rpartition("@")
+    quoted = {name: quote(env.get(name, ""), safe="") for name in ENV.findall(head)}
+    return expand_env(head, quoted, "address") + at + expand_env(tail, env, "address")
+
+
+def make_studio(
+    phrases: Phrases, voice: str, volume: float, cache: Path, rate: int, say_plates: bool
+) -> Studio:
+    """`rate` is the mouth's in Hz, 0: any. Raises ConfigError for an unknown voice."""
+    lines = {name: Line(p.text, p.recording) for name, p in phrases.by_name.items()}
+    outside = _Outside(voice, cache, phrases.language)
+    pieces = tuple(every_piece(phrases.vocabulary, say_plates))
+    return Studio(
+        lines, outside.name, volume, outside.say, outside.read, outside.load, outside.save, rate,
+        pieces,
+    )  # fmt: skip
+
+
 class _Outside:
-    """What a studio needs of the world."""
+    """What a studio needs of the world. Where Piper fails eSpeak NG speaks instead."""
 
-    voice: EspeakVoice
-    cache: Path
+    def __init__(self, voice: str, cache: Path, language: str) -> None:
+        """Raises ConfigError."""
+        self._cache = cache
+        self._natural = None
+        if voice.startswith(PIPER):
+            self._natural = PiperVoice(Path(voice.removeprefix(PIPER)).expanduser())
+            voice = language
+        self._plain = EspeakVoice(voice)
+        self._borrowed: Sound | None = None
+        try:
+            self._plain.say("satu")
+        except VoiceError as error:
+            raise ConfigError(str(error)) from error
+
+    @property
+    def name(self) -> str:
+        return self._natural.name if self._natural else self._plain.name
 
     def say(self, text: str) -> Sound:
+        if self._natural:
+            try:
+                return self._natural.say(text)
+            except NoSound:
+                self._borrowed = self._said_plainly(text)
+                return self._borrowed
+        return self._said_plainly(text)
+
+    def _said_plainly(self, text: str) -> Sound:
         try:
-            return self.voice.say(text)
+            return self._plain.say(text)
         except VoiceError as error:
             raise NoSound(str(error)) from error
 
@@ -82,12 +149,14 @@ class _Outside:
 
     def load(self, key: str) -> Sound | None:
         try:
-            return wav.read(self.cache / f"{key}.wav")
+            return wav.read(self._cache / f"{key}.wav")
         except wav.WavError:
             return None
 
     def save(self, key: str, sound: Sound) -> None:
+        if sound is self._borrowed:  # the next start tries the natural voice again
+            return
         try:
-            wav.write(self.cache / f"{key}.wav", sound)
+            wav.write(self._cache / f"{key}.wav", sound)
         except OSError:
             return  # a cache only: the next start synthesises again

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import threading
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from std_srvs.srv import SetBool
 
 from bconnect_enforce import convert
 from bconnect_enforce.building import make_mouth, make_quiet, make_studio, make_zone
-from bconnect_enforce.core.mouth import MouthError
+from bconnect_enforce.core.address import address
 from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Announcement
 from bconnect_enforce.core.studio import NoSound
@@ -25,6 +27,7 @@ from bconnect_node.qos import EVENT, STATE
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.kinds import SpeakerStateKind
+from bconnect_site.phrases import load_phrases
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,17 @@ class SpeakerParams:
     """Times are local, "22:00"; both empty: no quiet hours."""
 
     speaker: str = field(description="name in the site file")
-    adapter: str = field("auto", choices=("auto", "alsa", "file"))
+    adapter: str = field("auto", choices=("auto", "alsa", "file", "rtp", "http"))
     device: str = field("default", "ALSA name of the device")
+    address: str = field("", "of a network horn: rtp:// or http://")
     volume: float = field(0.8, minimum=0.0, maximum=1.0)
     quiet_from: str = field("", 'begin of the quiet hours, "22:00"')
     quiet_to: str = field("", "their end")
     timezone: str = field("Asia/Makassar", "of the quiet hours")
     phrases_file: str = field("", "phrases.yaml; empty: the one of the config folder")
     output_dir: str = field("audio", "cache, and sound files where there is no device")
-    voice: str = field("id", "eSpeak NG voice")
+    voice: str = field("id", 'eSpeak NG voice, or "piper:PATH"')
+    say_plates: bool = field(False, "read plates aloud")
 
 
 class Speaker(BconnectNode):
@@ -52,17 +57,21 @@ class Speaker(BconnectNode):
         super().__init__("speaker", SpeakerParams, **kw)
         p, folder = self.params, Path(self.params.output_dir)
         self._zone = make_zone(p.timezone)
-        self._studio = make_studio(p.phrases_file, p.voice, p.volume, folder / "cache")
+        phrases = load_phrases(p.phrases_file or None)
+        self._words = phrases.vocabulary
+        self._mouth = make_mouth(p.adapter, p.device, p.address, folder, self.now, os.environ)
+        self._studio = make_studio(
+            phrases, p.voice, p.volume, folder / "cache", self._mouth.mouth.rate, p.say_plates
+        )
         quiet = make_quiet(p.quiet_from, p.quiet_to, self._zone)
         self._queue = VoiceQueue(frozenset(self._studio.lines), quiet)
-        self._mouth = make_mouth(p.adapter, p.device, folder, self.now)
-        self.get_logger().info(f"{p.speaker} speaks by {self._mouth.output}")
+        self._where = self._mouth.mouth.output
+        self.get_logger().info(f"{p.speaker} speaks by {self._where}")
         self._wake = threading.Condition()
         self._hush = threading.Event()
         self._speaking = False
         self._spoken = self._dropped = 0
         self._last: Announcement | None = None
-        self._where = self._mouth.output
         self._latencies: deque[float] = deque(maxlen=200)
         site = posixpath.dirname(self.get_namespace())
         self._state = self.create_publisher(
@@ -82,8 +91,13 @@ class Speaker(BconnectNode):
         if m.speaker != self.params.speaker:
             return
         self.health.tick(names.ANNOUNCEMENTS)
+        try:
+            order = convert.announcement_from(m)
+        except ValueError as error:
+            self.health.error(f"announcement {m.id}: {error}; was it sent by another version?")
+            return
         with self._wake:
-            dropped = self._queue.add(convert.announcement_from(m), self.now())
+            dropped = self._queue.add(order, self.now())
             self._wake.notify()
         self._count(dropped)
 
@@ -105,51 +119,70 @@ class Speaker(BconnectNode):
         super().close()
 
     def _speak_all(self, stop: threading.Event) -> None:
-        for sentence in self._studio.prepare_all():
-            self.health.error(sentence)
-        self._mouth.check()
-        if self._mouth.fault:
-            self.health.error(self._mouth.fault)
-            self._publish()
+        self._look(always=True)
+        to_prepare: Iterator[str] | None = self._studio.prepare_all()
         while not stop.is_set():
             with self._wake:
                 order, dropped = self._queue.take(self.now())
                 if order is not None:
                     self._hush.clear()
-                if stop.is_set():
-                    return
-                if order is None and not dropped:
+                elif not dropped and to_prepare is None and not stop.is_set():
                     self._wake.wait(0.5)
             self._count(dropped)
             if order is not None:
                 self._speak(order)
+            elif to_prepare is not None:  # one sound, then back to the orders
+                to_prepare = self._prepare(to_prepare)
+            else:
+                self._look()
+
+    def _prepare(self, steps: Iterator[str]) -> Iterator[str] | None:
+        sentence = next(steps, None)
+        if sentence:
+            self.health.error(sentence)
+        return steps if sentence is not None else None
+
+    def _look(self, always: bool = False) -> None:
+        """While nobody speaks: is the mouth still there?"""
+        if self._mouth.check(always):
+            if self._mouth.fault:
+                self.health.error(self._mouth.fault)
+            else:
+                self.get_logger().info(f"{self._mouth.mouth.output} works again")
+            self._publish()
 
     def _speak(self, order: Announcement) -> None:
         self._last = order
         when = local_time(self.now(), self._zone)
-        name = f"{self.params.speaker}_{when:%Y%m%d_%H%M%S}_{order.phrase}_{order.id[:8]}"
+        name = f"{self.params.speaker}_{when:%Y%m%d_%H%M%S}_{order.id[:8]}/{order.phrase}"
+        before = self._mouth.fault
         try:
-            sound = self._studio.sound(order.phrase)
-            self._where = self._mouth.play(sound, name, lambda: self._began(order), self._hush)
-        except (MouthError, NoSound) as error:
-            self._mouth.fault = str(error)
-            self._dropped += 1
-        else:
-            self._spoken += 1
-            self.get_logger().info(f"spoke {order.phrase}: {self._where}")
-        self._speaking = False
-        if self._mouth.fault:
+            pieces = address(order, self._words, self.params.say_plates)
+            sound = self._studio.sound(order.phrase, pieces)
+        except NoSound as error:
+            self.health.error(f"phrase {order.phrase}: {error}")
+            self._count([(order, Drop.UNHEARD)])
+            return
+        heard, where = self._mouth.play(sound, name, lambda: self._began(order), self._hush)
+        self._speaking, self._where = False, where
+        if self._mouth.fault and self._mouth.fault != before:
             self.health.error(self._mouth.fault)
+        if not heard or self._hush.is_set():
+            self._count([(order, Drop.MUTED if heard else Drop.UNHEARD)])
+            return
+        self._spoken += 1
+        self.get_logger().info(f"spoke {order.phrase}: {where}")
         self._publish()
 
     def _began(self, order: Announcement) -> None:
+        """The first sample is on its way: the state's stamp is this moment."""
         latency = (self.now() - order.stamp) / 1e6
+        self._speaking = True
+        self._publish()
         self._latencies.append(latency)
         ordered = sorted(self._latencies)
         self.health.set("finding_to_sound_ms", round(latency, 1))
         self.health.set("finding_to_sound_p95_ms", round(ordered[int(0.95 * len(ordered))], 1))
-        self._speaking = True
-        self._publish()
 
     def _count(self, dropped: list[tuple[Announcement, Drop]]) -> None:
         for order, why in dropped:

@@ -9,6 +9,7 @@ from typing import Any
 from bconnect_site import names
 from bconnect_site.errors import suggest
 from bconnect_site.fields import ENV
+from bconnect_site.horns import ADDRESSES
 from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
 from bconnect_site.ladder_checks import check_ladder
 from bconnect_site.law import Catalogue
@@ -234,6 +235,23 @@ def _speakers(site: dict[str, Any]) -> Found:
         for index, camera in enumerate(_listed(mapping(speaker).get("hears"))):
             key: Key = ("speakers", name, "hears", index)
             yield from _reference(key, camera, "camera", site.get("cameras"))
+        yield from _horn(("speakers", name, "address"), mapping(speaker))
+
+
+def _horn(key: Key, speaker: dict[str, Any]) -> Found:
+    adapter, address = speaker.get("adapter", "auto"), speaker.get("address")
+    if not isinstance(adapter, str) or not isinstance(address, str | None):
+        return
+    if adapter not in ADDRESSES:
+        if address is not None:
+            yield key, f"has no meaning for the adapter {adapter}; rtp and http have an address"
+    elif address is None:
+        yield key, f"is missing; the adapter {adapter} needs it"
+    elif not ENV.search(address.rpartition("@")[2]):  # who logs in does not matter here
+        try:
+            ADDRESSES[adapter](ENV.sub("x", address))
+        except ValueError as error:
+            yield key, str(error)
 
 
 def _sections(site: dict[str, Any]) -> Found:

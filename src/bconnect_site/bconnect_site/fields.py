@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from bconnect_site import geometry, names
 from bconnect_site.errors import suggest
-from bconnect_site.kinds import RoadUserKind, Step, ViolationType, ZoneKind, words
+from bconnect_site.kinds import Colour, RoadUserKind, Step, ViolationType, ZoneKind, words
 from bconnect_site.schedule import format_clock, parse_clock, parse_days
 
 ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -204,6 +204,7 @@ Basis = Annotated[str, Field(max_length=120), AfterValidator(_basis)]
 RoadUserWord = Annotated[
     str, AfterValidator(_known(RoadUserKind, "road user")), _schema(RoadUserKind)
 ]
+ColourWord = Annotated[str, AfterValidator(_known(Colour, "colour")), _schema(Colour)]
 StepWord = Annotated[str, AfterValidator(_known(Step, "step")), _schema(Step)]
 Kind = Annotated[
     ZoneKind,

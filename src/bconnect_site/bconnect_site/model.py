@@ -195,8 +195,15 @@ class Signal(Strict):
 class Speaker(Strict):
     """A loudspeaker."""
 
-    adapter: Literal["auto", "alsa", "file"] = Field(
-        default="auto", description="auto: the device where there is one, else files"
+    adapter: Literal["auto", "alsa", "file", "rtp", "http"] = Field(
+        default="auto",
+        description="auto: the sound device where there is one, else files; rtp, http: a network "
+        "horn",
+    )
+    address: Reference | None = Field(
+        default=None,
+        description="of a network horn: rtp://host:port?codec=L16&rate=16000&ttl=4&interface=eth0 "
+        "or http://host/path; user and password as ${NAME}",
     )
     device: Text = Field(default="default", description="ALSA or PortAudio device")
     hears: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
@@ -209,7 +216,10 @@ class Speaker(Strict):
     )
     volume: float = Field(default=0.8, ge=0.0, le=1.0)
     quiet: Quiet | None = None
-    voice: Text = Field(default="id", description="voice of the synthesiser")
+    voice: Text = Field(
+        default="id", description='voice of eSpeak NG, or "piper:PATH" of a Piper voice (.onnx)'
+    )
+    say_plates: bool = Field(default=False, description="read plates aloud")
 
 
 class Section(Strict):

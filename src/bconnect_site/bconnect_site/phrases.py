@@ -1,16 +1,17 @@
 """What loudspeakers may say: named phrases, never free text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_uppercase, digits
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bconnect_site import find
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError, suggest
-from bconnect_site.fields import Name, Rule, Strict, Text
-from bconnect_site.kinds import ViolationType, word
+from bconnect_site.fields import ColourWord, Name, RoadUserWord, Rule, Strict, Text, fault
+from bconnect_site.kinds import Colour, RoadUserKind, ViolationType, word
 from bconnect_site.yamlfile import read_yaml
 
 Spoken = Annotated[str, Field(min_length=1, max_length=300)]
@@ -30,10 +31,38 @@ class PhraseEntry(Strict):
     )
 
 
+def _words(count: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text.split()) != count:
+            raise fault(f"needs {count} words, one for each character, found {len(text.split())}")
+        return text
+
+    return AfterValidator(check)
+
+
+class PlateWords(Strict):
+    """How a plate is read aloud, character by character."""
+
+    intro: Spoken = Field(description="spoken before it")
+    letters: Annotated[Spoken, _words(26)] = Field(description="names of A to Z")
+    digits: Annotated[Spoken, _words(10)] = Field(description="names of 0 to 9")
+
+
 class PhrasesFile(Strict):
     """config/phrases.yaml."""
 
     language: str = Field(default="id", pattern="^[a-z]{2,3}$", description="ISO 639")
+    road_users: dict[RoadUserWord, Spoken] = Field(
+        default_factory=dict, description="what each kind of road user is called"
+    )
+    anybody: Spoken | None = Field(default=None, description="a road user of unknown kind")
+    colours: dict[ColourWord, Spoken] = Field(
+        default_factory=dict, description="what each colour is called, after the road user"
+    )
+    places: dict[Name, Spoken] = Field(
+        default_factory=dict, description="where somebody is, after kind and colour"
+    )
+    plate: PlateWords | None = Field(default=None, description="how plates are read aloud")
     phrases: dict[Name, PhraseEntry] = Field(min_length=1)
 
 
@@ -53,11 +82,24 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The closed set of words by which a road user is addressed."""
+
+    road_users: dict[RoadUserKind, str] = field(default_factory=dict)
+    anybody: str = ""
+    colours: dict[Colour, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    plate: str = ""  # before a plate
+    characters: dict[str, str] = field(default_factory=dict)  # A to Z and 0 to 9
+
+
+@dataclass(frozen=True, slots=True)
 class Phrases:
-    """All phrases of a file, by name."""
+    """All phrases of a file, by name, and how somebody is addressed."""
 
     language: str
     by_name: dict[str, Phrase]
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
     def __getitem__(self, name: str) -> Phrase:
         """The phrase of a name. Raises ConfigError for an unknown one."""
@@ -100,4 +142,17 @@ def load_phrases(path: Path | str | None = None) -> Phrases:
         )
         for name, entry in file.phrases.items()
     }
-    return Phrases(file.language, phrases)
+    return Phrases(file.language, phrases, _vocabulary(file))
+
+
+def _vocabulary(file: PhrasesFile) -> Vocabulary:
+    plate = file.plate
+    spelled = [*plate.letters.split(), *plate.digits.split()] if plate else []
+    return Vocabulary(
+        {RoadUserKind[key.upper()]: text for key, text in file.road_users.items()},
+        file.anybody or "",
+        {Colour[key.upper()]: text for key, text in file.colours.items()},
+        dict(file.places),
+        plate.intro if plate else "",
+        dict(zip(ascii_uppercase + digits, spelled, strict=False)),
+    )

@@ -224,6 +224,7 @@ def _speaker(
         "speaker": name,
         "adapter": speaker.adapter,
         "device": speaker.device,
+        "address": speaker.address or "",
         "volume": speaker.volume,
         "quiet_from": format_clock(quiet.start) if quiet else "",
         "quiet_to": format_clock(quiet.end) if quiet else "",
@@ -231,6 +232,7 @@ def _speaker(
         "phrases_file": phrases,
         "output_dir": str(layout.audio_dir),
         "voice": speaker.voice,
+        "say_plates": speaker.say_plates,
     }
 
 

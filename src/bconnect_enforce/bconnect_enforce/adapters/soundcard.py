@@ -12,9 +12,10 @@ from bconnect_enforce.core.mouth import MouthError
 from bconnect_enforce.core.sound import Sound
 
 _BUFFER_MS = 40
-_PATIENCE = 3.0  # s beyond the sound's length before the device counts as hung
+_PATIENCE = 1.0  # s without being asked for samples before the device counts as gone
 _CHECK_RATE = 22050  # Hz
 _ALSA_NULL = "null"
+_SWALLOWED = 0.6  # share of a sound's length: a device that is faster plays nothing
 
 
 def _name(device_id: object) -> str:
@@ -46,6 +47,10 @@ class SoundCard:
     def output(self) -> str:
         return f"alsa:{self._device}"
 
+    @property
+    def rate(self) -> int:
+        return 0
+
     def check(self) -> None:
         try:
             self._open(_CHECK_RATE).close()
@@ -55,15 +60,22 @@ class SoundCard:
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
     ) -> str:
-        ended = threading.Event()
-        samples = self._samples(sound, began, ended)
+        feed = _Feed(sound, began)
+        samples = feed.samples()
         next(samples)
         try:
             with self._open(sound.rate) as device:
+                feed.asked = begin = time.monotonic()
                 device.start(samples)
-                self._wait(ended, stop, sound.duration)
+                self._wait(feed, stop, sound.duration)
         except miniaudio.MiniaudioError as error:
             raise self._closed(error) from error
+        seconds = time.monotonic() - begin
+        if feed.ended.is_set() and not stop.is_set() and seconds < _SWALLOWED * sound.duration:
+            raise MouthError(
+                f'sound device "{self._device}" is silent: it took {sound.duration:.1f} s of '
+                f"sound in {seconds:.1f} s, as ALSA's null does; set another device, see `aplay -L`"
+            )
         return self.output
 
     def _closed(self, error: Exception) -> MouthError:
@@ -86,34 +98,42 @@ class SoundCard:
             app_name="bconnect",
         )
 
-    @staticmethod
-    def _samples(
-        sound: Sound, began: Callable[[], None], ended: threading.Event
-    ) -> Generator[bytes, int, None]:
-        """Feeds the device's own thread. Silence after the end lets the buffer run dry."""
-        data = sound.samples.astype("<i2").tobytes()
-        frames = yield b""
-        began()
-        at = 0
-        while at < len(data):
-            piece = data[at : at + 2 * frames]
-            at += len(piece)
-            frames = yield piece
-        tail = sound.rate * 3 * _BUFFER_MS // 1000
-        while tail > 0:
-            tail -= frames
-            frames = yield bytes(2 * frames)
-        ended.set()
-        while True:
-            frames = yield bytes(2 * frames)
-
-    def _wait(self, ended: threading.Event, stop: threading.Event, duration: float) -> None:
-        limit = time.monotonic() + duration + _PATIENCE
-        while not ended.wait(0.02):
+    def _wait(self, feed: _Feed, stop: threading.Event, duration: float) -> None:
+        while not feed.ended.wait(0.02):
             if stop.is_set():
                 return
-            if time.monotonic() > limit:
+            if time.monotonic() - feed.asked > _PATIENCE:
                 raise MouthError(
-                    f'sound device "{self._device}" hangs: {duration:.1f} s of sound took more '
-                    f"than {duration + _PATIENCE:.1f} s; restart the device"
+                    f'sound device "{self._device}" has stopped: {feed.played:.1f} of '
+                    f"{duration:.1f} s were played; check its cable, or restart it"
                 )
+
+
+class _Feed:
+    """Feeds the device's own thread."""
+
+    def __init__(self, sound: Sound, began: Callable[[], None]) -> None:
+        self._data = sound.samples.astype("<i2").tobytes()
+        self._rate, self._began = sound.rate, began
+        self.ended = threading.Event()
+        self.asked = 0.0  # when the device last asked for samples, monotonic s
+        self.played = 0.0  # s
+
+    def samples(self) -> Generator[bytes, int, None]:
+        """Silence after the end lets the device's buffer run dry."""
+        frames = yield b""
+        self._began()
+        at = 0
+        while at < len(self._data):
+            piece = self._data[at : at + 2 * frames]
+            at += len(piece)
+            self.asked, self.played = time.monotonic(), at / 2 / self._rate
+            frames = yield piece
+        tail = self._rate * 3 * _BUFFER_MS // 1000
+        while tail > 0:
+            tail -= frames
+            self.asked = time.monotonic()
+            frames = yield bytes(2 * frames)
+        self.ended.set()
+        while True:
+            frames = yield bytes(2 * frames)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import threading
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -43,16 +45,28 @@ def write(path: Path, sound: Sound) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     try:
-        with os.fdopen(handle, "wb") as stream, wave.open(stream, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(sound.rate)
-            file.writeframes(sound.samples.astype("<i2").tobytes())
+        with os.fdopen(handle, "wb") as stream:
+            _fill(stream, sound)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def encode(sound: Sound) -> bytes:
+    """The bytes of a 16-bit mono WAV."""
+    stream = io.BytesIO()
+    _fill(stream, sound)
+    return stream.getvalue()
+
+
+def _fill(stream: BinaryIO, sound: Sound) -> None:
+    with wave.open(stream, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sound.rate)
+        file.writeframes(sound.samples.astype("<i2").tobytes())
 
 
 def prune(folder: Path, pattern: str, keep: int) -> int:
@@ -79,6 +93,10 @@ class SoundFile:
     def output(self) -> str:
         return str(self._folder)
 
+    @property
+    def rate(self) -> int:
+        return 0
+
     def check(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +108,12 @@ class SoundFile:
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
     ) -> str:
+        where = self.store(sound, name.replace("/", "_"), began)
+        stop.wait(sound.duration)
+        return where
+
+    def store(self, sound: Sound, name: str, began: Callable[[], None] = lambda: None) -> str:
+        """Writes the file at once, without the time it would take to speak. Raises MouthError."""
         path = self._folder / f"{name}.wav"
         began()
         try:
@@ -97,7 +121,6 @@ class SoundFile:
             prune(self._folder, "*.wav", self._keep)
         except OSError as error:
             raise self._unwritable(path, error) from error
-        stop.wait(sound.duration)
         return str(path)
 
     @staticmethod

@@ -19,7 +19,11 @@ class Mouth(Protocol):
 
     @property
     def output(self) -> str:
-        """Device or folder, for people."""
+        """Device, address or folder, for people."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second it wants; 0: any."""
 
     def check(self) -> None:
         """Raises MouthError where it could not speak now; makes no sound."""
@@ -29,48 +33,61 @@ class Mouth(Protocol):
     ) -> str:
         """Plays to the end, or until `stop` is set; calls `began` at the first sample.
 
-        Returns where the sound went. Raises MouthError.
+        `name` ends in the phrase's name after its last slash. Returns where the sound went.
+        Raises MouthError.
         """
 
 
 @dataclass(slots=True)
-class Fallback:
-    """Speaks by `first`; while that fails, by `second`. Tries `first` again each time after
-    `patience` ns. `now` gives the present stamp. `fault` is the sentence of the last failure,
-    empty while `first` works.
+class Guard:
+    """Speaks by `mouth` and remembers its fault until it works again.
+
+    What it could not say is kept by `record`, which nobody hears. While there is a fault
+    `mouth` is left alone between two looks: a dead horn must not make every order late.
+    `now` gives the present stamp, `patience` and `look` are ns.
     """
 
-    first: Mouth
-    second: Mouth
+    mouth: Mouth
+    record: Callable[[Sound, str], str]  # keeps a sound under a name, says where; may raise
     now: Callable[[], int]
-    patience: int = 30_000_000_000
-    fault: str = ""
-    _failed: int = 0
+    patience: int = 5_000_000_000
+    look: int = 10_000_000_000
+    fault: str = ""  # the sentence of the last failure, empty while it works
+    _looked: int = 0
 
-    @property
-    def output(self) -> str:
-        return self.second.output if self.fault else self.first.output
-
-    def check(self) -> None:
-        """Notices a fault before the first word is due; raises nothing."""
+    def check(self, always: bool = False) -> bool:
+        """Looks whether it could speak, when it is time to; whether the fault changed."""
+        now, before = self.now(), self.fault
+        if not always and abs(now - self._looked) < (self.patience if before else self.look):
+            return False
         try:
-            self.first.check()
+            self.mouth.check()
         except MouthError as error:
-            self.fault, self._failed = str(error), self.now()
+            self.fault = str(error)
+        else:
+            self.fault = ""
+        self._looked = self.now()
+        return self.fault != before
 
     def play(
         self, sound: Sound, name: str, began: Callable[[], None], stop: threading.Event
-    ) -> str:
-        first_sample = _once(began)
-        if not self.fault or abs(self.now() - self._failed) >= self.patience:
+    ) -> tuple[bool, str]:
+        """Whether it was heard, and where it went."""
+        if self.fault:
+            self.check()
+        if not self.fault:
             try:
-                where = self.first.play(sound, name, first_sample, stop)
+                where = self.mouth.play(sound, name, _once(began), stop)
             except MouthError as error:
-                self.fault, self._failed = str(error), self.now()
+                self.fault = str(error)
             else:
-                self.fault = ""
-                return where
-        return self.second.play(sound, name, first_sample, stop)
+                self._looked = self.now()
+                return True, where
+            self._looked = self.now()
+        try:
+            return False, self.record(sound, name.replace("/", "_"))
+        except MouthError:
+            return False, self.mouth.output
 
 
 def _once(began: Callable[[], None]) -> Callable[[], None]:

@@ -1,11 +1,13 @@
-"""Phrases as sounds, ready before they are needed."""
+"""Phrases and addresses as sounds, ready before they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bconnect_enforce.core.sound import Sound, at_volume, digest, prepare
+from bconnect_enforce.core.sound import Sound, at_volume, digest, joined, prepare
+
+PAUSE = 0.12  # s between two pieces, beside the silence around each
 
 
 class NoSound(RuntimeError):
@@ -26,7 +28,8 @@ class Studio:
 
     `say` synthesises a text, `read` reads a recording, both raise NoSound; `load` gives the
     cached sound of a digest or None; `save` may fail silently: it is only a cache. `voice` is
-    the name of voice and pace, part of the digest. Use one Studio from one thread.
+    the name of voice and pace, part of the digest. `rate` is the mouth's in Hz, 0: any.
+    `pieces` are the texts that may stand before a phrase. Use one Studio from one thread.
     """
 
     lines: dict[str, Line]
@@ -36,31 +39,57 @@ class Studio:
     read: Callable[[str], Sound]
     load: Callable[[str], Sound | None]
     save: Callable[[str, Sound], None]
+    rate: int = 0
+    pieces: tuple[str, ...] = ()
     _ready: dict[str, Sound] = field(default_factory=dict)
+    _said: dict[str, Sound] = field(default_factory=dict)
 
     def prepare_all(self) -> Iterator[str]:
-        """Makes every sound; yields a sentence for each that cannot be had as wanted."""
+        """Makes one sound at each step, phrases first; yields what went wrong, or nothing."""
         for name in self.lines:
-            try:
-                yield from self._make(name)
-            except NoSound as error:
-                yield f"phrase {name}: {error}"
+            if name not in self._ready:
+                try:
+                    yield self._make(name)
+                except NoSound as error:
+                    yield f"phrase {name}: {error}"
+        for text in self.pieces:
+            if text not in self._said:
+                try:
+                    self._said[text] = self._finished(self._synthesised(text))
+                    yield ""
+                except NoSound as error:
+                    yield str(error)
 
-    def sound(self, name: str) -> Sound:
-        """The sound of a phrase. Raises NoSound, KeyError for an unknown name."""
+    @property
+    def unready(self) -> int:
+        """How many phrases are not made yet."""
+        return len(self.lines) - len(self._ready)
+
+    def sound(self, name: str, pieces: Iterable[str] = ()) -> Sound:
+        """The sound of a phrase, after those pieces when they are ready: it never waits for one.
+
+        Raises NoSound, KeyError for an unknown name.
+        """
         if name not in self._ready:
-            list(self._make(name))
-        return self._ready[name]
+            self._make(name)
+        before = [self._said.get(piece) for piece in pieces]
+        if None in before:
+            return self._ready[name]
+        return joined([*(sound for sound in before if sound), self._ready[name]], PAUSE)
 
-    def _make(self, name: str) -> Iterator[str]:
-        line = self.lines[name]
+    def _make(self, name: str) -> str:
+        line, wrong = self.lines[name], ""
         sound = None
         if line.recording:
             try:
                 sound = self.read(line.recording)
             except NoSound as error:
-                yield f"phrase {name}: {error}; the synthesiser speaks instead"
-        self._ready[name] = at_volume(prepare(sound or self._synthesised(line.text)), self.volume)
+                wrong = f"phrase {name}: {error}; the synthesiser speaks instead"
+        self._ready[name] = self._finished(sound or self._synthesised(line.text))
+        return wrong
+
+    def _finished(self, sound: Sound) -> Sound:
+        return at_volume(prepare(sound, self.rate), self.volume)
 
     def _synthesised(self, text: str) -> Sound:
         key = digest(self.voice, text)

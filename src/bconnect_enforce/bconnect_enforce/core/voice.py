@@ -22,6 +22,7 @@ class Drop(Enum):
     REPEATED = "already ordered"
     SUPERSEDED = "superseded"
     UNKNOWN_PHRASE = "unknown phrase"
+    UNHEARD = "mouth at fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ class VoiceQueue:
     """Orders waiting for one mouth. Give the present stamp (ns) with every call.
 
     Dropped orders are returned, never raised, with the reason. At most `capacity` wait; the
-    least urgent gives way. An order whose phrase already waits is superseded by it: nobody
-    needs the same sentence twice in a row.
+    least urgent gives way. Nobody needs the same sentence twice in a row: of two orders that
+    say the same to the same road user the more urgent one waits, else the earlier one. What is
+    being spoken is never cut short by what comes.
     """
 
     phrases: frozenset[str]
@@ -62,11 +64,15 @@ class VoiceQueue:
         self._seen.put(order.id, True, order.stamp)
         if drop is not None:
             return [(order, drop)]
+        same = [waiting for waiting in self._waiting if _says(waiting) == _says(order)]
+        if any(waiting.priority >= order.priority for waiting in same):
+            return [(order, Drop.SUPERSEDED)]
+        self._waiting = [waiting for waiting in self._waiting if waiting not in same]
         self._waiting.append(order)
         self._waiting.sort(key=lambda waiting: (-waiting.priority, waiting.stamp))
         surplus = self._waiting[self.capacity :]
         del self._waiting[self.capacity :]
-        return [(lost, Drop.SUPERSEDED) for lost in surplus]
+        return [(lost, Drop.SUPERSEDED) for lost in (*same, *surplus)]
 
     def take(self, now: int) -> tuple[Announcement | None, list[tuple[Announcement, Drop]]]:
         """The next order to speak, if any, and those that became too late meanwhile."""
@@ -95,8 +101,6 @@ class VoiceQueue:
             return Drop.REPEATED
         if order.phrase not in self.phrases:
             return Drop.UNKNOWN_PHRASE
-        if any(waiting.phrase == order.phrase for waiting in self._waiting):
-            return Drop.SUPERSEDED
         return self._silence(order, now)
 
     def _silence(self, order: Announcement, now: int) -> Drop | None:
@@ -107,3 +111,7 @@ class VoiceQueue:
         if self.quiet is not None and self.quiet.covers(now):
             return Drop.QUIET
         return None
+
+
+def _says(order: Announcement) -> tuple[object, ...]:
+    return order.phrase, order.road_user, order.colour, order.place, order.plate
