@@ -430,47 +430,6 @@ def test_what_was_sealed_while_nobody_wrote_is_taken_in(graph, violation, measur
     assert len(stored(path)) == 2
 
 
-def test_our_reading_of_a_manifest_is_the_writers(violation, tmp_path):
-    """Held against the evidence package itself: what it writes is what we store."""
-    writer = pytest.importorskip("bconnect_detect.core.manifest")
-    types = pytest.importorskip("bconnect_detect.core.types")
-    from bconnect_detect.core.violation import EvidenceFile
-    from bconnect_enforce.adapters import evidence_store
-    from bconnect_site.kinds import EvidenceKind, RoadUserKind, ViolationType
-
-    nan = float("nan")
-    user = types.RoadUser(
-        kind=RoadUserKind.CAR, track_id=7, confidence=0.9, box=(1.0, 2.0, 3.0, 4.0)
-    )
-    fields = {
-        name: nan
-        for name in ("measured", "measured_low", "measured_high", "limit", "time_into_red")
-    }
-    finding = types.Finding(
-        id="f-1", type=ViolationType.WRONG_WAY, site="demo", camera="utara", zone="lajur",
-        stamp=5 * S, started=4 * S, road_user=user, width=640, height=360, trail=((0.1, 0.2),),
-        signal=None, article="UU 22/2009 Art. 287(3)", basis="marking", catalogue_version="1",
-        confidence=0.9, explanation="drove against the arrow", latitude=nan, longitude=nan,
-        **fields,
-    )  # fmt: skip
-    file = EvidenceFile(EvidenceKind.SCENE, 5 * S, "scene.jpg", "ab" * 32, 10)
-    manifest = writer.build(finding, (file,), ("no clip",), writer.Facts("0.1.0", "cd" * 32))
-    folder = tmp_path / "2026" / "f-1"
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_bytes(writer.canonical(manifest))
-    (name,) = evidence_store.sealed(tmp_path)
-    read = evidence_store.read(tmp_path, name)
-    assert (read.id, read.offence.type, read.offence.track_id) == (
-        "f-1",
-        ViolationType.WRONG_WAY,
-        7,
-    )
-    assert (read.offence.stamp, read.started) == (5 * S, 4 * S)
-    assert (read.has_scene, read.missing) == (True, ("no clip",))
-    assert read.evidence[0].path == "2026/f-1/scene.jpg"
-    assert read.manifest == "2026/f-1/manifest.json"
-
-
 def start_citation(folder: Path, **params: str) -> subprocess.Popen[str]:
     given = {
         "site": "demo",

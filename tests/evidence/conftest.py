@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 from bconnect_detect.adapters.evidence_store import EvidenceStore
+from bconnect_detect.core.detector import Detections
 from bconnect_detect.core.evidence import Case, CaseBook, CaseSettings, merge, new_case
 from bconnect_detect.core.manifest import Facts
+from bconnect_detect.core.plain import finding_to_dict, plate_to_dict
 from bconnect_detect.core.sheet import ZoneShape
 from bconnect_detect.core.types import SECOND, Finding, RoadUser, SignalReading
-from bconnect_detect.core.violation import Capture, EvidenceFile
+from bconnect_detect.core.violation import Capture, EvidenceFile, PlateReading
+from bconnect_detect.releasing import Releaser
 from bconnect_detect.sealing import Sealer
+from bconnect_site import sealed
+from bconnect_site.keys import Keyring
 from bconnect_site.kinds import (
     EvidenceKind,
     RoadUserKind,
@@ -33,6 +38,15 @@ NAMES = {
     EvidenceKind.CONTEXT_AFTER: "context_after.jpg",
     EvidenceKind.CLIP: "clip.mp4",
 }
+
+
+class NobodyThere:
+    """A detector that finds nobody: tests of the store need no model."""
+
+    info = None
+
+    def detect(self, image: Any) -> Detections:
+        return Detections(np.zeros(0, np.uint8), np.zeros(0), np.zeros((0, 4), np.float32))
 
 
 def _finding(**changes: Any) -> Finding:
@@ -67,6 +81,43 @@ def _jpeg(width: int = 1920, height: int = 1080, shade: int = 120) -> bytes:
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
 
 
+def _old_folder(store: Path, finding: Finding) -> Path:
+    """A folder as releases before signatures sealed it: format 1."""
+    body = finding_to_dict(finding) | {"witnesses": []}
+    for key in ("same_as",):
+        del body[key]
+    for key in ("colour", "emergency"):
+        del body["road_user"][key]
+    plate = ("state", "text", "confidence", "box", "pixel_height", "votes")
+    body["plate"] = {key: plate_to_dict(PlateReading())[key] for key in plate}
+    picture = _jpeg(64, 64)
+    file = {
+        "kind": "scene",
+        "path": "scene.jpg",
+        "sha256": sealed.sha256(picture),
+        "bytes": len(picture),
+        "stamp": finding.stamp,
+    }
+    plain = {"format": "bconnect-evidence/1", "violation": body, "files": [file]}
+    plain |= {"missing": ["no clip"], "software": "0.1.0", "site_sha256": "ab" * 32}
+    plain["self_sha256"] = sealed.sha256(sealed.canonical(plain))
+    folder = store / finding.site / "2026-11-24" / finding.id
+    folder.mkdir(parents=True)
+    (folder / "scene.jpg").write_bytes(picture)
+    (folder / "manifest.json").write_bytes(sealed.canonical(plain))
+    return folder
+
+
+@pytest.fixture
+def old_folder() -> Callable[..., Path]:
+    return _old_folder
+
+
+@pytest.fixture
+def nobody() -> type[NobodyThere]:
+    return NobodyThere
+
+
 @pytest.fixture
 def make_finding() -> Callable[..., Finding]:
     return _finding
@@ -84,13 +135,18 @@ def book() -> CaseBook:
 
 @pytest.fixture
 def sealer(tmp_path: Path) -> Sealer:
-    return _sealer(tmp_path / "store")
+    return _sealer(tmp_path / "evidence")
 
 
 def _sealer(root: Path, **kw: Any) -> Sealer:
+    """A sealer of a store, its keys in ``keys`` beside it."""
+    ring = kw.pop("ring", None) or Keyring.open(root.parent / "keys")
+    extras = {name: kw.pop(name) for name in ("extras", "plates", "releaser") if name in kw}
+    extras.setdefault("releaser", Releaser(NobodyThere))
     zone = ZoneShape("henti_utara", ((0.2, 0.6), (0.8, 0.6)), ((0.5, 0.9), (0.5, 0.7)))
     facts = Facts("0.1.0", "ab" * 32, "Beruang Madu", "Asia/Makassar", "yolo.onnx", "cd" * 32)
-    return Sealer(EvidenceStore(root, **kw), facts, {("simpang_utara", "henti_utara"): zone})
+    zones = {("simpang_utara", "henti_utara"): zone}
+    return Sealer(EvidenceStore(root, ring, **kw), facts, zones, **extras)
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def test_a_short_offence_is_asked_for_from_before_it_began(make_finding: MakeFin
     assert request.stills == (
         finding.started - 2 * SECOND,
         finding.stamp,
+        *(finding.stamp + tenths * SECOND // 10 for tenths in (-4, -2, 2, 4)),
         finding.stamp + 3 * SECOND,
     )
     assert request.clip_start == finding.started - 4 * SECOND

@@ -16,13 +16,14 @@ from bconnect_msgs.msg import Capture, CaptureRequest, Evidence, SiteInfo
 from bconnect_msgs.msg import Finding as FindingMsg
 from bconnect_msgs.msg import Violation as ViolationMsg
 
-from bconnect_detect import convert, verify
+from bconnect_detect import convert, sealing_site, verify
 from bconnect_detect.adapters.drawing import decode
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_detect.evidence_node import EvidenceNode
 from bconnect_node.qos import EVENT, RECORD, STATE
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import freeze
+from bconnect_site.keys import publics
 from bconnect_site.kinds import EvidenceKind, PlateState
 from bconnect_site.loader import load_site
 
@@ -43,6 +44,7 @@ cameras:
     rules: [stop_line]
 signals:
   utara: {adapter: lamp_vision, camera: simpang_utara, region: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.3]]}
+plates: {read: false}
 evidence: {before: 1.0, after: 0.5, timeout: TIMEOUT, min_free_bytes: MINIMUM}
 """
 
@@ -126,7 +128,10 @@ class Room:
 
 
 @pytest.fixture
-def room(ros: Any, tmp_path: Path, wait_for: WaitFor) -> Room:
+def room(
+    ros: Any, tmp_path: Path, wait_for: WaitFor, nobody: Any, monkeypatch: pytest.MonkeyPatch
+) -> Room:
+    monkeypatch.setattr(sealing_site, "default_detector", nobody)
     return Room(ros, tmp_path, wait_for)
 
 
@@ -147,7 +152,9 @@ def test_a_finding_becomes_a_sealed_violation(
     (message,) = wait_for(lambda: room.violations)
     violation = convert.violation_from_msg(message)
     assert violation.finding.id == finding.id and violation.missing == ()
-    assert violation.plate.state is PlateState.UNKNOWN
+    assert violation.plate.state is PlateState.NOT_VISIBLE
+    assert violation.plate.reason == "plates are not read at this site"
+    assert set(publics(room.store.parent / "keys")) == {violation.key_id}
     assert convert.time_from_msg(message.header.stamp) == finding.stamp
     assert message.header.frame_id == "beruang_madu/simpang_utara_optical_frame"
     assert {f.kind for f in violation.files} == {
@@ -157,6 +164,8 @@ def test_a_finding_becomes_a_sealed_violation(
         EvidenceKind.CLIP,
         EvidenceKind.ANNOTATED,
         EvidenceKind.VEHICLE,
+        EvidenceKind.FACTS,
+        EvidenceKind.RELEASE,
     }
     for file in violation.files:
         data = (room.store / file.path).read_bytes()
@@ -192,7 +201,7 @@ def test_a_camera_that_never_answers(
     node = room.start(timeout=0.3)
     room.find(make_finding())
     (message,) = wait_for(lambda: room.violations)
-    assert list(message.evidence) == []
+    assert [e.kind for e in message.evidence] == [Evidence.KIND_FACTS]
     assert message.missing[0] == (
         "context_before, scene, context_after, clip: camera simpang_utara did not answer in time"
     )
@@ -226,7 +235,7 @@ def test_a_camera_that_comes_late_is_asked_then(
     wait_for(lambda: room.value(node, "open_cases") == "1")
     camera = Camera(ros, room.store, make_jpeg(), a_clip(tmp_path / "made.mp4"))
     (message,) = wait_for(lambda: room.violations)
-    assert len(camera.requests) == 1 and len(message.evidence) == 6
+    assert len(camera.requests) == 1 and len(message.evidence) == 12
 
 
 def test_a_foreign_or_crooked_finding_is_refused(
@@ -260,7 +269,7 @@ def test_what_a_killed_node_left_is_sealed_by_the_next(
     camera.silent = False
     room.start(timeout=60.0)
     (message,) = wait_for(lambda: room.violations)
-    assert message.finding.id == finding.id and len(message.evidence) == 6
+    assert message.finding.id == finding.id and len(message.evidence) == 12
     assert len(camera.requests) == 2
 
 
@@ -297,7 +306,7 @@ def test_a_full_disk_delays_and_loses_nothing(
     assert room.violations == [] and verify.sealed_folders(room.store) == []
     store._min_free = 0
     (message,) = wait_for(lambda: room.violations)
-    assert len(message.evidence) == 6
+    assert len(message.evidence) == 12
     assert verify.main([str(room.store)]) == verify.WHOLE
     wait_for(lambda: room.value(node, "waiting_for_disk") == "0")
     wait_for(lambda: node.health._sentence == "running")
@@ -311,7 +320,7 @@ def test_a_store_that_vanishes_is_survived(
     shutil.rmtree(room.store)
     room.find(make_finding())
     (message,) = wait_for(lambda: room.violations)
-    assert len(message.evidence) == 6
+    assert len(message.evidence) == 12
 
 
 def test_a_store_that_is_a_file_refuses_the_start(room: Room) -> None:

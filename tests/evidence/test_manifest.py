@@ -12,7 +12,9 @@ import pytest
 
 from bconnect_bringup import cli
 from bconnect_detect import verify
+from bconnect_detect.adapters.sealed_folder import SealedFolder
 from bconnect_detect.core import manifest
+from bconnect_detect.core.chain import Link
 from bconnect_detect.core.evidence import Case
 from bconnect_detect.core.plain import (
     finding_from_dict,
@@ -21,7 +23,7 @@ from bconnect_detect.core.plain import (
     plate_to_dict,
 )
 from bconnect_detect.core.types import Finding, RoadUser
-from bconnect_detect.core.violation import PlateReading
+from bconnect_detect.core.violation import PlateReading, Violation
 from bconnect_detect.sealing import Sealer
 from bconnect_site.kinds import Colour, PlateColour, PlateState, RoadUserKind, ViolationType
 
@@ -75,8 +77,8 @@ def test_every_field_of_a_finding_and_a_plate_is_kept(make_finding: MakeFinding)
 
 
 def test_bytes_depend_on_content_only(make_finding: MakeFinding) -> None:
-    facts = manifest.Facts("0.1.0", "00")
-    body = manifest.build(make_finding(), (), ("nothing",), facts)
+    facts, link = manifest.Facts("0.1.0", "00"), Link(1, "", "a/b")
+    body = manifest.build(Violation(make_finding(), (), "", ""), (), link, facts, 5)
     assert manifest.canonical(dict(reversed(body.items()))) == manifest.canonical(body)
     assert manifest.parse(manifest.canonical(body)) == body
     with pytest.raises(ValueError, match="JSON"):
@@ -86,7 +88,7 @@ def test_bytes_depend_on_content_only(make_finding: MakeFinding) -> None:
 def test_a_whole_folder_passes(sealed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = (sealed / "manifest.json").read_bytes()
     assert verify.main([str(sealed)]) == verify.WHOLE
-    assert "whole, 6 files" in capsys.readouterr().out
+    assert "whole, 13 files" in capsys.readouterr().out
     assert verify.main([str(sealed.parent.parent.parent)]) == verify.WHOLE
     assert verify.main([str(sealed), "--sha256", manifest.sha256(data).upper()]) == verify.WHOLE
 
@@ -115,12 +117,16 @@ def test_one_flipped_bit_is_named(
 
 
 def test_every_flipped_bit_of_the_manifest_is_named(sealed: Path) -> None:
-    data = (sealed / "manifest.json").read_bytes()
+    data, signature = ((sealed / n).read_bytes() for n in ("manifest.json", "manifest.sig"))
+    known = verify.keys_beside(sealed)
+    assert known
     for place in range(0, len(data), 7):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
-        (sentence,) = manifest.faults(bytes(changed), {})[:1]
-        assert sentence.startswith("manifest.json"), (place, sentence)
+        folder = SealedFolder("x", sealed.name, bytes(changed), signature)
+        verdict = verify.examine(folder, known)
+        assert verdict.state == verify.TOUCHED, place
+        assert verdict.sentences[0].startswith("manifest.json"), (place, verdict)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,10 @@ def test_every_flipped_bit_of_the_manifest_is_named(sealed: Path) -> None:
         (lambda f: (f / "sub").mkdir(), "sub was added after the seal"),
         (lambda f: (f / "scene.jpg").write_bytes(b""), "scene.jpg was touched: it has 0 bytes"),
         (lambda f: (f / "manifest.json").write_text("{}"), "manifest.json: format: found None"),
-        (lambda f: (f / "manifest.json").write_text("[1]"), "manifest.json: format: found 'list'"),
+        (
+            lambda f: (f / "manifest.json").write_text("[1]"),
+            "manifest.json was touched: it is no JSON object",
+        ),
         (lambda f: (f / "manifest.json").write_text("pwd"), "it is no JSON any more"),
     ],
 )
@@ -146,19 +155,25 @@ def test_what_came_went_or_changed_is_named(
     assert expected in capsys.readouterr().out
 
 
-def test_an_exchanged_manifest_is_found_with_the_ledgers_digest(
+def test_an_exchanged_manifest_fits_no_key(
     sealed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a signature only the ledger can tell a manifest made anew from the sealed one."""
+    """Without any key only the ledger can tell a manifest made anew from the sealed one."""
     path = sealed / "manifest.json"
     digest = manifest.sha256(path.read_bytes())
     body = manifest.parse(path.read_bytes())
-    del body["self_sha256"]
-    body["violation"]["camera"] = "pasar"
-    body["self_sha256"] = manifest.sha256(manifest.canonical(body))
+    body["sequence"] = 7
     path.write_bytes(manifest.canonical(body))
-    assert verify.main([str(sealed)]) == verify.WHOLE
-    assert verify.main([str(sealed), "--sha256", digest]) == verify.TOUCHED
+    assert verify.main([str(sealed)]) == verify.TOUCHED
+    assert "manifest.json was touched: its signature does not fit" in capsys.readouterr().out
+    other = sealed.parents[4] / "elsewhere"
+    sealed.rename(other)
+    path = other / "manifest.json"
+    body["id"] = "elsewhere"
+    path.write_bytes(manifest.canonical(body))
+    assert verify.main([str(other)]) == verify.UNSIGNED
+    assert "the seal was not checked: no public key" in capsys.readouterr().out
+    assert verify.main([str(other), "--sha256", digest]) == verify.TOUCHED
     assert "manifest.json was touched" in capsys.readouterr().out
 
 

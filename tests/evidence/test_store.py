@@ -27,6 +27,21 @@ from bconnect_site.kinds import EvidenceKind
 MakeFinding = Callable[..., Finding]
 MakeCase = Callable[..., Case]
 MakeSealer = Callable[..., Sealer]
+# What a sealed folder holds when nothing is missing and no plate was seen.
+WHOLE = (
+    "context_before.jpg",
+    "scene.jpg",
+    "context_after.jpg",
+    "clip.mp4",
+    "annotated.jpg",
+    "vehicle.jpg",
+    "release/context_before.jpg",
+    "release/scene.jpg",
+    "release/annotated.jpg",
+    "release/vehicle.jpg",
+    "release/context_after.jpg",
+    "facts.json",
+)
 
 
 def sealed_in(root: Path) -> list[Path]:
@@ -39,28 +54,24 @@ def test_a_case_is_sealed_with_everything(
     finding = make_finding()
     violation = sealer.seal(make_case(sealer, finding))
     assert violation.manifest == f"beruang_madu/2026-11-24/{finding.id}/manifest.json"
-    kinds = [file.kind for file in violation.files]
-    assert kinds == [
-        EvidenceKind.CONTEXT_BEFORE,
-        EvidenceKind.SCENE,
-        EvidenceKind.CONTEXT_AFTER,
-        EvidenceKind.CLIP,
-        EvidenceKind.ANNOTATED,
-        EvidenceKind.VEHICLE,
-    ]
+    folder = violation.manifest.removesuffix("manifest.json")
+    assert {file.path.removeprefix(folder) for file in violation.files} == set(WHOLE)
+    kinds = {file.kind for file in violation.files}
+    assert kinds == set(EvidenceKind) - {EvidenceKind.UNKNOWN, EvidenceKind.PLATE}
     assert violation.missing == ()
     for file in violation.files:
         path = sealer.store.root / file.path
         assert manifest.sha256(path.read_bytes()) == file.sha256
         assert path.stat().st_size == file.size
     body = json.loads((sealer.store.root / violation.manifest).read_bytes())
-    assert body["format"] == "bconnect-evidence/1"
+    assert body["format"] == "bconnect-evidence/2"
+    assert (body["sequence"], body["previous"], body["key_id"]) == (1, "", violation.key_id)
     assert (body["software"], body["site_sha256"], body["model"]) == (
         "0.1.0",
         "ab" * 32,
         "yolo.onnx",
     )
-    assert {f["path"] for f in body["files"]} == {f.name for f in violation.files}
+    assert {f["path"] for f in body["files"]} == {*WHOLE, "violation.json"}
     assert list(sealer.store.root.rglob("*.partial")) == []
     assert list(sealer.store.root.rglob("case.json")) == []
 
@@ -74,7 +85,8 @@ def test_no_pictures_at_all_is_sealed_and_said(sealer: Sealer, make_finding: Mak
     finding = make_finding()
     case = new_case(finding, sealer.directory(finding) + ".partial", 0, 0, CaseSettings())
     violation = sealer.seal(Case(finding, case.request, 0, missing=("clip: camera is away",)))
-    assert violation.files == () and violation.missing == ("clip: camera is away",)
+    assert [f.name for f in violation.files] == ["facts.json"]
+    assert violation.missing == ("clip: camera is away",)
     assert verify.main([str(sealer.store.root)]) == verify.WHOLE
 
 
@@ -110,6 +122,7 @@ def test_a_file_changed_after_the_camera_is_no_evidence(
     assert {f.kind for f in violation.files} == {
         EvidenceKind.CONTEXT_BEFORE,
         EvidenceKind.CONTEXT_AFTER,
+        EvidenceKind.FACTS,
     }
     assert "scene.jpg: changed after the camera wrote it" in violation.missing
     assert "clip.mp4: the camera named it, but it is not on disk" in violation.missing
@@ -146,6 +159,7 @@ def test_a_broken_scene_is_set_aside_and_said(
         "context_before.jpg",
         "context_after.jpg",
         "clip.mp4",
+        "facts.json",
     }
 
 
@@ -175,7 +189,7 @@ def test_a_left_over_case_is_taken_up_with_the_pictures_it_has(
     assert [f.id for f in findings] == [finding.id] and sentences == []
     case = new_case(findings[0], sealer.directory(finding) + ".partial", 0, 0, CaseSettings())
     violation = sealer.seal(case)
-    assert len(violation.files) == 6
+    assert len(violation.files) == len(WHOLE)
     assert sum("the camera's answer was lost" in s for s in violation.missing) == 4
 
 
@@ -273,7 +287,7 @@ def _nothing_lost_nothing_half(root: Path, make_sealer: MakeSealer, finding: Fin
         return bool(before)
     assert before == []
     case = new_case(findings[0], sealer.directory(finding) + ".partial", 0, 0, CaseSettings())
-    assert len(sealer.seal(case).files) == 6
+    assert len(sealer.seal(case).files) == len(WHOLE)
     (folder,) = sealed_in(root)
     assert verify.main([str(folder)]) == verify.WHOLE
     return False
@@ -282,13 +296,15 @@ def _nothing_lost_nothing_half(root: Path, make_sealer: MakeSealer, finding: Fin
 def test_killed_at_every_step(
     tmp_path: Path, make_sealer: MakeSealer, make_finding: MakeFinding
 ) -> None:
-    """Steps: put annotated, vehicle, manifest; flush; case; rename; parent."""
+    """Steps: put each of our files; flush; case; ahead; rename; parent, chain."""
     sealed = []
-    for at in range(1, 8):
-        root = tmp_path / str(at)
+    puts = WHOLE[4:]  # all but what the camera wrote
+    before = len([*puts, "violation.json", "manifest.json", "manifest.sig"]) + 4
+    for at in range(1, before + 3):
+        root = tmp_path / str(at) / "evidence"
         assert _killed(root, at, 0) == -signal.SIGKILL
         sealed.append(_nothing_lost_nothing_half(root, make_sealer, make_finding()))
-    assert sealed == [False] * 6 + [True]
+    assert sealed == [False] * before + [True] * 2
 
 
 def test_killed_at_random_moments(
@@ -298,7 +314,7 @@ def test_killed_at_random_moments(
     rng = random.Random(20261124)
     ends = []
     for number in range(runs):
-        root = tmp_path / str(number)
+        root = tmp_path / str(number) / "evidence"
         ends.append(_killed(root, 0, rng.randrange(1, 10**6)))
         _nothing_lost_nothing_half(root, make_sealer, make_finding())
     assert -signal.SIGKILL in ends, "no run was killed in time: the test tested nothing"
@@ -309,10 +325,10 @@ def test_killed_at_random_moments(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 600 KiB where root may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(place)]
+    """A disk of 1.5 MiB where root may mount one."""
+    place = tmp_path / "small" / "evidence"
+    place.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(place)]
     if os.getuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("a small disk needs root and mount")
     yield place
@@ -336,7 +352,7 @@ def test_a_full_disk_seals_nothing_and_later_everything(
         sealer.store.check()
     ballast.unlink()
     violation = sealer.seal(case)
-    assert len(violation.files) == 6 and violation.missing == ()
+    assert len(violation.files) == len(WHOLE) and violation.missing == ()
     assert verify.main([str(small_disk)]) == verify.WHOLE
 
 
@@ -355,7 +371,7 @@ def test_a_limit_on_file_sizes_reads_like_a_full_disk(
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
     assert sealed_in(sealer.store.root) == []
-    assert len(sealer.seal(case).files) == 6
+    assert len(sealer.seal(case).files) == len(WHOLE)
 
 
 def test_too_little_room_is_kept_free(tmp_path: Path) -> None:

@@ -107,7 +107,12 @@ def test_a_finding_on_a_playing_clip_is_sealed_with_its_pictures(
         EvidenceKind.CLIP,
         EvidenceKind.ANNOTATED,
         EvidenceKind.VEHICLE,
+        EvidenceKind.FACTS,
+        EvidenceKind.RELEASE,
     }
+    scenes = [file for file in violation.files if file.kind == EvidenceKind.SCENE]
+    assert len(scenes) == 5, "more stills around the moment, for the plate"
+    files[EvidenceKind.SCENE] = scenes[0]
     assert verify.main([str(store), "--sha256", violation.manifest_sha256]) == verify.WHOLE
     # stills at full size, and at the moments asked for: the block is where it was then
     places = []

@@ -4,6 +4,7 @@ from array import array
 from typing import Any
 
 import numpy as np
+from bconnect_msgs.msg import CameraStatus, RoadUserArray, SignalState
 from bconnect_msgs.msg import Capture as CaptureMsg
 from bconnect_msgs.msg import CaptureRequest as CaptureRequestMsg
 from bconnect_msgs.msg import Evidence as EvidenceMsg
@@ -11,11 +12,11 @@ from bconnect_msgs.msg import Finding as FindingMsg
 from bconnect_msgs.msg import PlateReading as PlateReadingMsg
 from bconnect_msgs.msg import PlateSighting as PlateSightingMsg
 from bconnect_msgs.msg import RoadUser as RoadUserMsg
-from bconnect_msgs.msg import RoadUserArray, SignalState
 from bconnect_msgs.msg import Violation as ViolationMsg
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
+from bconnect_detect.core.history import CameraLook
 from bconnect_detect.core.types import (
     SECOND,
     Finding,
@@ -33,6 +34,7 @@ from bconnect_detect.core.violation import (
     Violation,
 )
 from bconnect_site.kinds import (
+    CameraState,
     Colour,
     EvidenceKind,
     PlateColour,
@@ -161,6 +163,18 @@ def signal_from_msg(msg: SignalState) -> SignalReading:
         since=time_from_msg(msg.since),
         source=SignalSource(msg.source),
         confidence=msg.confidence,
+    )
+
+
+def camera_look_from_msg(msg: CameraStatus) -> CameraLook:
+    """What a camera says of itself. Raises ValueError for a state not known here."""
+    return CameraLook(
+        stamp=time_from_msg(msg.header.stamp),
+        state=CameraState(msg.state),
+        frame_rate=msg.frame_rate,
+        clock_offset=msg.clock_offset,
+        clock_source=msg.clock_source,
+        detail=msg.detail,
     )
 
 

@@ -12,24 +12,30 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from bconnect_msgs.msg import Capture, CaptureRequest, Finding, SiteInfo, Violation
+from bconnect_msgs.msg import (
+    CameraStatus,
+    Capture,
+    CaptureRequest,
+    Finding,
+    SignalState,
+    SiteInfo,
+    Violation,
+)
 
 from bconnect_detect import convert, core
-from bconnect_detect.adapters.evidence_store import EvidenceStore, StoreError
+from bconnect_detect.adapters.evidence_store import StoreError
 from bconnect_detect.core.backlog import Backlog
-from bconnect_detect.core.evidence import Case, CaseSettings
-from bconnect_detect.core.manifest import Facts
+from bconnect_detect.core.evidence import Case
 from bconnect_detect.core.types import SECOND
 from bconnect_detect.desk import Desk, Outlets
-from bconnect_detect.sealing import Sealer, zone_shape
+from bconnect_detect.sealing_site import case_settings, key_sentences, make_sealer
 from bconnect_node import health
 from bconnect_node.base import BconnectNode
-from bconnect_node.qos import EVENT, RECORD, STATE
+from bconnect_node.qos import EVENT, RECORD, STATE, STREAM
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen
-from bconnect_site.loaded import LoadedSite
 
 LOOK_PERIOD = 0.2  # s between looks at deadlines, silent cameras and the backlog
 MOST_WAITING = 1000  # findings and answers handed over and not yet looked at
@@ -39,6 +45,9 @@ MOST_WAITING = 1000  # findings and answers handed over and not yet looked at
 class EvidenceParams:
     site_file: str = field(metadata={"description": "the frozen site"})
     evidence_dir: str = field(metadata={"description": "folder of the evidence store"})
+    keys_dir: str = field(
+        default="", metadata={"description": "the site's keys; empty: beside the evidence store"}
+    )
     republish: float = field(
         default=600.0,
         metadata={
@@ -58,8 +67,12 @@ class EvidenceNode(BconnectNode):
         super().__init__("evidence", EvidenceParams, **kw)
         loaded = load_frozen(self.params.site_file)
         self._site = loaded.site.site
-        self._sealer = make_sealer(loaded, Path(self.params.evidence_dir))
+        store = Path(self.params.evidence_dir)
+        keys = Path(self.params.keys_dir or store.parent / "keys")
+        self._sealer, self._around = make_sealer(loaded, store, keys)
         self._check_store()
+        for sentence in key_sentences(self._sealer, self._site):
+            self._complain(sentence)
         rings = {n: round(c.ring_seconds * SECOND) for n, c in loaded.site.cameras.items()}
         outlets = Outlets(self._ask, self._publish, self._close, self._complain, self._store_failed)
         self._desk = Desk(self._site, rings, self._sealer, case_settings(loaded), outlets)
@@ -67,7 +80,12 @@ class EvidenceNode(BconnectNode):
         self._closed: queue.Queue[Case] = queue.Queue(MOST_WAITING)
         self._violations = self.create_publisher(Violation, names.VIOLATIONS, RECORD)
         self._requests = {}
+        self.create_subscription(SignalState, names.SIGNALS, self._on_signal, STREAM)
         for camera in rings:
+            status = names.camera_topic(camera, names.CAMERA_STATUS)
+            self.create_subscription(
+                CameraStatus, status, partial(self._on_camera_status, camera), STATE
+            )
             asks = names.camera_topic(camera, names.CAPTURE_REQUESTS)
             answers = names.camera_topic(camera, names.CAPTURES)
             self._requests[camera] = self.create_publisher(CaptureRequest, asks, EVENT)
@@ -101,6 +119,14 @@ class EvidenceNode(BconnectNode):
     def _on_site_info(self, msg: SiteInfo) -> None:
         facts = self._sealer.facts
         self._sealer.facts = replace(facts, model=msg.model, model_sha256=msg.model_sha256)
+
+    def _on_signal(self, msg: SignalState) -> None:
+        with suppress(ValueError):  # an aspect of another version is no witness
+            self._around.signal(convert.signal_from_msg(msg))
+
+    def _on_camera_status(self, camera: str, msg: CameraStatus) -> None:
+        with suppress(ValueError):
+            self._around.camera(camera, convert.camera_look_from_msg(msg))
 
     # -- the desk --------------------------------------------------------------------------
 
@@ -149,13 +175,15 @@ class EvidenceNode(BconnectNode):
 
     def _seal(self, case: Case, pause: int, backlog: Backlog) -> None:
         try:
-            violation = self._sealer.seal(case)
+            violation = self._sealer.seal(case, self.now())
         except Exception as error:  # whatever it is, the case must not be lost
             if lost := backlog.add(case, self.now(), pause):
                 self._complain(f"case {lost.finding.id}: given up, too many wait for the disk")
             self.health.set("waiting_for_disk", len(backlog))
             self._store_failed(error)
         else:
+            for note in self._sealer.store.notes():
+                self._complain(note)
             self.health.set("waiting_for_disk", len(backlog))
             self._publish(violation)
             self.health.state(health.OK, "running")
@@ -170,32 +198,10 @@ class EvidenceNode(BconnectNode):
         self.health.error(sentence)
 
     def _store_failed(self, error: Exception) -> None:
-        known = isinstance(error, StoreError)
+        known = isinstance(error, (StoreError, ConfigError))
         sentence = str(error) if known else f"sealing failed: {type(error).__name__}: {error}"
         self.health.error(sentence)
         self.health.state(health.ERROR, sentence)
-
-
-def make_sealer(loaded: LoadedSite, root: Path) -> Sealer:
-    """The sealer of a site."""
-    site = loaded.site
-    zones = {
-        (camera, name): zone_shape(name, zone)
-        for camera, seen in site.cameras.items()
-        for name, zone in seen.zones.items()
-    }
-    facts = Facts(loaded.software, loaded.sha256, site.title, site.timezone)
-    return Sealer(EvidenceStore(root, site.evidence.min_free_bytes), facts, zones)
-
-
-def case_settings(loaded: LoadedSite) -> CaseSettings:
-    """The site's evidence settings in nanoseconds."""
-    evidence = loaded.site.evidence
-    return CaseSettings(
-        before=round(evidence.before * SECOND),
-        after=round(evidence.after * SECOND),
-        patience=round(evidence.timeout * SECOND),
-    )
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Makes a sealed folder and a Violation out of a closed case: checks, draws, seals.
+"""Makes a sealed folder and a Violation out of a closed case: checks, draws, reads, blurs, seals.
 
 Stands between core and adapters, knows no ROS: the evidence node and the tests
 use it alike.
@@ -6,38 +6,72 @@ use it alike.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bconnect_detect.adapters import drawing
 from bconnect_detect.adapters.evidence_store import PARTIAL, EvidenceStore, StoreError
+from bconnect_detect.core import facts as told
 from bconnect_detect.core import manifest
-from bconnect_detect.core.evidence import WANTED, Case, doubts, unique
+from bconnect_detect.core.chain import Link
+from bconnect_detect.core.evidence import FOREIGN_SCENE, Case, doubts, moments, unique
+from bconnect_detect.core.facts import Circumstances
 from bconnect_detect.core.manifest import Facts
 from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
 from bconnect_detect.core.sheet import Sheet, ZoneShape, local_date, make_sheet
-from bconnect_detect.core.types import SECOND, Finding
-from bconnect_detect.core.violation import EvidenceFile, Violation, file_fault
-from bconnect_site.kinds import EvidenceKind, word
+from bconnect_detect.core.types import SECOND, Box, Finding
+from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation, file_fault
+from bconnect_detect.looking import PlateDesk
+from bconnect_detect.releasing import Releaser
+from bconnect_site import sealed
+from bconnect_site.kinds import EvidenceKind, PlateState, word
+from bconnect_site.letter import signature_fault
 from bconnect_site.model import Zone
 
 CASE_FORMAT = "bconnect-case/1"
-ANNOTATED, VEHICLE = "annotated.jpg", "vehicle.jpg"
-_OWN = {ANNOTATED, VEHICLE, manifest.NAME}
+ANNOTATED, VEHICLE, PLATE = "annotated.jpg", "vehicle.jpg", "plate.jpg"
+NO_READER = PlateReading(PlateState.NOT_VISIBLE, reason="no plate reader is installed")
+CONTEXTS = (EvidenceKind.CONTEXT_BEFORE, EvidenceKind.CONTEXT_AFTER)
+
+
+class Extras(Protocol):
+    """What is known around a seal beyond the case itself."""
+
+    def circumstances(self, finding: Finding) -> Circumstances:
+        """What was heard of the signal and the camera."""
+        ...
+
+    def facts(self, facts: Facts) -> Facts:
+        """The facts with what is known only now: the clock, the log of accesses."""
+        ...
 
 
 class Sealer:
-    """Seals cases into one store. Slow (disk, JPEG): belongs on a worker thread.
+    """Seals cases into one store. Slow (disk, JPEG, models): belongs on a worker thread.
 
-    ``zones`` by (camera, zone). ``facts`` may be replaced when more is known.
+    ``zones`` by (camera, zone). ``facts`` may be replaced when more is known. ``plates`` and
+    ``releaser`` None: plates are not read, no copies for outside are made.
     """
 
     def __init__(
-        self, store: EvidenceStore, facts: Facts, zones: Mapping[tuple[str, str], ZoneShape]
+        self,
+        store: EvidenceStore,
+        facts: Facts,
+        zones: Mapping[tuple[str, str], ZoneShape],
+        *,
+        extras: Extras | None = None,
+        plates: PlateDesk | None = None,
+        releaser: Releaser | None = None,
     ) -> None:
         self.store = store
         self.facts = facts
         self._zones = zones
         self._local = ZoneInfo(facts.timezone)
+        self._extras = extras
+        self._plates = plates
+        self._releaser = releaser
 
     def directory(self, finding: Finding) -> str:
         """The finding's sealed folder, relative to the store. The same for the same finding."""
@@ -55,13 +89,21 @@ class Sealer:
 
     def load(self, directory: str) -> Violation:
         """A sealed violation, checked. Raises StoreError naming the file that was touched."""
-        data, found = self.store.load(directory)
-        if faults := manifest.faults(data, found):
-            raise StoreError(f"{directory}: {'; '.join(faults)}; it is not published")
+        folder = self.store.load(directory)
         try:
-            return manifest.to_violation(manifest.parse(data), directory, manifest.sha256(data))
+            plain = manifest.parse(folder.manifest)
+            faults = manifest.faults(plain, folder.found)
+            if plain["format"] != manifest.OLD_FORMAT and self.store.ring:
+                publics = self.store.ring.publics()
+                key = str(plain.get("key_id"))
+                fault = signature_fault(folder.manifest, folder.signature or b"", key, publics)
+                faults += [f"{sealed.MANIFEST} {fault}"] if fault else []
+            if faults:
+                raise ValueError("; ".join(faults))
+            digest = manifest.sha256(folder.manifest)
+            return manifest.to_violation(plain, folder.violation, directory, digest)
         except ValueError as error:
-            raise StoreError(str(error)) from error
+            raise StoreError(f"{directory}: {error}; it is not published") from error
 
     def recent(
         self, site: str, now: int, age: float, most: int = 100
@@ -96,8 +138,16 @@ class Sealer:
         findings, sentences = [], []
         for directory, kept in self.store.left_over(site):
             finding = _finding(kept)
+            if finding is None and self.store.complete(directory):
+                sentences.append(f"{directory}: was complete, now sealed")
+                continue
+            if finding is None and self.store.whole(directory):  # another took its number
+                finding = _finding_told(self.store, directory)
             if finding is None or self.directory(finding) != directory:
-                sentences.append(self.store.recover(directory))
+                place = self.store.set_aside(directory)
+                sentences.append(
+                    f"{directory}: left over by an earlier run and not complete, moved to {place}"
+                )
             elif self.store.is_sealed(directory):
                 place = self.store.set_aside(directory)
                 sentences.append(f"{directory}: was sealed already, its rest moved to {place}")
@@ -105,27 +155,140 @@ class Sealer:
                 findings.append(finding)
         return findings, sentences
 
-    def seal(self, case: Case) -> Violation:
+    def seal(self, case: Case, now: int = 0) -> Violation:
         """Seals a closed case; a folder already sealed is returned as it stands.
 
-        Raises StoreError when the disk does not take it; then nothing is sealed and the
+        ``now``: ns, this machine's clock; 0: not told. Raises StoreError when the disk does not
+        take it, ConfigError when the keys are not to be trusted; then nothing is sealed and the
         same case can be tried again.
         """
         if violation := self.existing(case.finding):
             return violation
+        assert self.store.ring is not None, "a store to seal into has keys"
+        key_id = self.store.ring.refresh()
         self.begin(case.finding)
         directory = self.directory(case.finding)
+        draft = self._draft(case, directory, key_id)
+        facts = self._extras.facts(self.facts) if self._extras else self.facts
+        draft = self._with_facts(draft, directory, facts)
+        strangers = self.store.strangers(directory, {file.path for file in draft.files})
+        missing = [f"{name}: nobody vouches for it, it was set aside" for name in strangers]
+        draft = replace(draft, missing=unique((*draft.missing, *missing, *doubts(case))))
+        plain = manifest.canonical(manifest.violation_to_plain(draft, facts))
+        beside = self._put(directory, EvidenceKind.UNKNOWN, 0, sealed.VIOLATION, plain)
+
+        def make(link: Link) -> tuple[bytes, bytes]:
+            data = manifest.canonical(manifest.build(draft, (beside,), link, facts, now))
+            return data, self.store.ring.sign(data) if self.store.ring else b""
+
+        names = {file.path for file in (*draft.files, beside)}
+        return manifest.placed(draft, directory, self.store.seal(directory, make, names))
+
+    def _draft(self, case: Case, directory: str, key_id: str) -> Violation:
+        """The violation with all its pictures; paths count from the folder."""
         files, missing = self._vouched(case, directory)
         files, missing = self._drawn(case, directory, files, missing)
-        strangers = self.store.strangers(directory, {file.name for file in files} | _OWN)
-        missing += [f"{name}: nobody vouches for it, it was set aside" for name in strangers]
-        sentences = unique((*case.missing, *missing, *doubts(case)))
-        body = manifest.build(
-            case.finding, tuple(files), sentences, self.facts, witnesses=case.witnesses
+        plate = self._read(case.finding, directory, files)
+        files, missing = self._plate(directory, files, missing, plate)
+        files, missing = self._released(case.finding, directory, files, missing, plate)
+        return Violation(
+            finding=case.finding,
+            files=tuple(files),
+            manifest="",
+            manifest_sha256="",
+            missing=unique((*case.missing, *missing)),
+            plate=plate,
+            witnesses=case.witnesses,
+            key_id=key_id,
         )
-        data = manifest.canonical(body)
-        self.store.seal(directory, data, {file.name for file in files})
-        return manifest.to_violation(body, directory, manifest.sha256(data))
+
+    def _with_facts(self, draft: Violation, directory: str, facts: Facts) -> Violation:
+        finding = draft.finding
+        around = self._extras.circumstances(finding) if self._extras else Circumstances()
+        zone = self._zones.get((finding.camera, finding.zone))
+        data = manifest.canonical(told.build(finding, around, zone, facts))
+        file = self._put(directory, EvidenceKind.FACTS, finding.stamp, sealed.FACTS, data)
+        return replace(draft, files=(*draft.files, file))
+
+    def _read(self, finding: Finding, directory: str, files: list[EvidenceFile]) -> PlateReading:
+        """The plate, looked for in every still of right around the moment."""
+        if self._plates is None:
+            return NO_READER
+        stills = []
+        for file in files:
+            if file.kind == EvidenceKind.SCENE:
+                try:
+                    image = drawing.decode(self.store.read(directory, file.path))
+                except drawing.PictureError:
+                    continue
+                stills.append((file.stamp, image))
+        return self._plates.read(stills, finding)
+
+    def _plate(
+        self,
+        directory: str,
+        files: list[EvidenceFile],
+        missing: list[str],
+        plate: PlateReading,
+    ) -> tuple[list[EvidenceFile], list[str]]:
+        """Adds the plate, cut from the still it was seen in."""
+        still = _still_of(plate, files)
+        if still is None:
+            return files, missing
+        try:
+            data = drawing.crop_plate(self.store.read(directory, still.path), plate.box)
+        except drawing.PictureError as error:
+            return files, [*missing, f"{PLATE}: {error}"]
+        return [
+            *files,
+            self._put(directory, EvidenceKind.PLATE, still.stamp, PLATE, data),
+        ], missing
+
+    def _released(
+        self,
+        finding: Finding,
+        directory: str,
+        files: list[EvidenceFile],
+        missing: list[str],
+        plate: PlateReading,
+    ) -> tuple[list[EvidenceFile], list[str]]:
+        """Adds the copies for outside: stills with everybody else made illegible, no clip."""
+        if self._releaser is None or not any(file.kind == EvidenceKind.SCENE for file in files):
+            return files, missing
+        if why := self._releaser.ready():
+            return files, [*missing, f"{sealed.RELEASE}: {why}"]
+        made: list[EvidenceFile] = []
+
+        def keep(of: EvidenceFile, name: str, data: bytes | None) -> None:
+            if data is not None:
+                path = f"{sealed.RELEASE}/{name}"
+                made.append(self._put(directory, EvidenceKind.RELEASE, of.stamp, path, data))
+
+        scene = next(file for file in files if file.kind == EvidenceKind.SCENE)
+        still = _still_of(plate, files)
+        for file in files:
+            try:
+                picture = self.store.read(directory, file.path)
+                if file is scene:
+                    box = plate.box if still is scene else None
+                    parts = self._release_scene(finding, file, picture, box)
+                    for name, data in zip((scene.path, ANNOTATED, VEHICLE), parts, strict=True):
+                        keep(file, name, data)
+                elif file.kind in CONTEXTS:
+                    keep(file, file.path, self._releaser.context(picture))
+                elif file.kind == EvidenceKind.PLATE:
+                    keep(file, file.path, picture)
+            except drawing.PictureError as error:
+                missing = [*missing, f"{sealed.RELEASE}/{file.path}: {error}"]
+        return [*files, *made], missing
+
+    def _release_scene(
+        self, finding: Finding, file: EvidenceFile, picture: bytes, plate: Box | None
+    ) -> tuple[bytes, bytes, bytes | None]:
+        assert self._releaser is not None
+        exact = abs(file.stamp - finding.stamp) <= FOREIGN_SCENE
+        sheet = self._sheet(finding, f"{sealed.RELEASE}/{file.path}")
+        return self._releaser.scene(picture, sheet, finding.road_user.kind, plate, exact=exact)
 
     def _vouched(self, case: Case, directory: str) -> tuple[list[EvidenceFile], list[str]]:
         """The camera's files that are on disk as the camera said, and what is wrong with others."""
@@ -147,13 +310,14 @@ class Sealer:
 
     def _unanswered(self, case: Case, directory: str) -> list[EvidenceFile]:
         """Files the camera left although its answer never came (a restart in between)."""
-        moments = dict(zip(WANTED, (*case.request.stills, case.request.clip_start), strict=True))
-        had = {file.kind for file in case.files}
-        kinds = {word(kind): kind for kind in WANTED if kind not in had}
+        wanted = moments(case.request)
+        had = {file.name for file in case.files}
         return [
-            EvidenceFile(kinds[stem], moments[kinds[stem]], name, "")
+            EvidenceFile(*wanted[stem], name, "")
             for name in self.store.names(directory)
-            if (stem := name.partition(".")[0]) in kinds and not file_fault(name, directory)
+            if (stem := name.partition(".")[0]) in wanted
+            and name not in had
+            and not file_fault(name, directory)
         ]
 
     def _drawn(
@@ -169,19 +333,22 @@ class Sealer:
             drawn = drawing.annotate(picture, sheet)
         except drawing.PictureError as error:
             return [f for f in files if f is not scene], [*missing, f"{scene.name}: {error}"]
-        files = [*files, self._put(directory, EvidenceKind.ANNOTATED, scene, ANNOTATED, drawn)]
+        files = [
+            *files,
+            self._put(directory, EvidenceKind.ANNOTATED, scene.stamp, ANNOTATED, drawn),
+        ]
         try:
             vehicle = drawing.crop_vehicle(picture, sheet.box)
         except drawing.PictureError as error:
             return files, [*missing, f"{VEHICLE}: {error}"]
-        files.append(self._put(directory, EvidenceKind.VEHICLE, scene, VEHICLE, vehicle))
+        files.append(self._put(directory, EvidenceKind.VEHICLE, scene.stamp, VEHICLE, vehicle))
         return files, missing
 
     def _put(
-        self, directory: str, kind: EvidenceKind, scene: EvidenceFile, name: str, data: bytes
+        self, directory: str, kind: EvidenceKind, stamp: int, name: str, data: bytes
     ) -> EvidenceFile:
         self.store.put(directory, name, data)
-        return EvidenceFile(kind, scene.stamp, name, manifest.sha256(data), len(data))
+        return EvidenceFile(kind, stamp, name, manifest.sha256(data), len(data))
 
     def _sheet(self, finding: Finding, original: str) -> Sheet:
         zone = self._zones.get((finding.camera, finding.zone))
@@ -201,3 +368,19 @@ def _finding(kept: bytes | None) -> Finding | None:
         return finding_from_dict(body["finding"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _finding_told(store: EvidenceStore, directory: str) -> Finding | None:
+    """The finding of a folder whose case was given up for the seal, and the seal failed."""
+    try:
+        return manifest.finding_of(store.read(directory, sealed.VIOLATION))
+    except (StoreError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _still_of(plate: PlateReading, files: list[EvidenceFile]) -> EvidenceFile | None:
+    """The still that the plate's box lies in; None: no plate was seen."""
+    if not all(isfinite(v) for v in plate.box):
+        return None
+    scenes = [file for file in files if file.kind == EvidenceKind.SCENE]
+    return next((file for file in scenes if file.stamp == plate.stamp), None)

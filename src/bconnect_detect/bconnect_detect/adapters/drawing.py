@@ -35,6 +35,7 @@ LAMPS: dict[SignalAspect, Color] = {
 QUALITY = 95
 MARGIN = 0.15  # of the box, around the vehicle
 MIN_CROP = 32  # pixels
+PLATE_HEIGHT = 64  # pixels; a smaller plate is enlarged by a whole factor
 THUMBNAIL = 7.0  # text sizes high, the vehicle in the footer
 _ASCII = str.maketrans({"·": "|", "°": " deg"})
 _FONT = cv2.FontFace("sans") if hasattr(cv2, "FontFace") else None
@@ -58,14 +59,36 @@ def crop_vehicle(jpeg: bytes, box: Box) -> bytes:
 
     ``box`` in fractions of the image. Raises PictureError for no picture, or a box too small.
     """
-    image = decode(jpeg)
+    return encode(cut_vehicle(decode(jpeg), box))
+
+
+def cut_vehicle(image: Image, box: Box) -> Image:
+    """The vehicle with a margin. ``box`` in fractions. Raises PictureError: too small."""
     x0, y0, x1, y1 = crop_window(box, image.shape[1], image.shape[0])
     if x1 - x0 < MIN_CROP or y1 - y0 < MIN_CROP:
         raise PictureError(
             f"the vehicle covers {x1 - x0} x {y1 - y0} pixels with its margin, "
             f"at least {MIN_CROP} x {MIN_CROP} are needed"
         )
-    return encode(image[y0:y1, x0:x1])
+    return image[y0:y1, x0:x1]
+
+
+def crop_plate(jpeg: bytes, box: Box) -> bytes:
+    """A plate with a margin, enlarged where it is small, as JPEG. ``box`` in pixels.
+
+    Raises PictureError for no picture, or a box that is not in it.
+    """
+    image = decode(jpeg)
+    height, width = image.shape[:2]
+    if not (0 <= box[0] < box[2] <= width + 1 and 0 <= box[1] < box[3] <= height + 1):
+        raise PictureError(f"the plate's box {[round(v) for v in box]} is not in the picture")
+    parts = box[0] / width, box[1] / height, box[2] / width, box[3] / height
+    x0, y0, x1, y1 = crop_window(parts, width, height)
+    plate = image[y0:y1, x0:x1]
+    scale = min(max(PLATE_HEIGHT // max(y1 - y0, 1), 1), 8)
+    if scale > 1:
+        plate = cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return encode(np.asarray(plate, np.uint8))
 
 
 def crop_window(box: Box, width: int, height: int) -> tuple[int, int, int, int]:

@@ -1,11 +1,10 @@
 """Cases: from an opened finding over the camera's answer to what is to be sealed.
 
-A case is opened once per finding id. It asks one camera for three stills and a
-clip and is closed by the answer that accounts for all of them, or by its
-deadline. A case that got no pictures at all is closed and sealed like any other:
-its list of what is missing says so, so that no finding vanishes in silence and
-nobody can take a bare claim for proof. Whoever decides about it (ladder, officer)
-sees the empty evidence; doubt protects the road user.
+A case is opened once per finding id. It asks one camera for stills and a clip and is
+closed by the answer that accounts for all of them, or by its deadline. A case that got no
+pictures at all is closed and sealed like any other: its list of what is missing says so, so
+that no finding vanishes in silence and nobody can take a bare claim for proof. Whoever decides
+about it (ladder, officer) sees the empty evidence; doubt protects the road user.
 """
 
 from collections import OrderedDict
@@ -28,6 +27,8 @@ WANTED = (
     EvidenceKind.CLIP,
 )
 RING_MARGIN = 2 * SECOND  # a request reaches the ring this late at most
+# A plate hidden or blurred in one picture is legible in the next; the vehicle is still near.
+PLATE_STILLS = (-2 * SECOND // 5, -SECOND // 5, SECOND // 5, 2 * SECOND // 5)
 FOREIGN_SCENE = SECOND // 5  # a scene further from the deciding image may misplace the box
 
 
@@ -176,8 +177,8 @@ def plan_request(
 
     The clip runs from ``before`` ahead of the offence to ``after`` behind the
     deciding image; the contexts stand halfway into both, where the road user is
-    still likely in view. What began longer ago than the camera's ring reaches is
-    asked for from the ring's far end.
+    still likely in view; more stills right around it are for the plate. What began longer
+    ago than the camera's ring reaches is asked for from the ring's far end.
     """
     started = min(finding.started or finding.stamp, finding.stamp)
     reach = max(ring - settings.after - RING_MARGIN, SECOND)
@@ -189,12 +190,23 @@ def plan_request(
         stills=(
             max(started - settings.before // 2, oldest),
             finding.stamp,
+            *(finding.stamp + offset for offset in PLATE_STILLS),
             finding.stamp + settings.after // 2,
         ),
         clip_start=max(started - settings.before, oldest),
         clip_end=finding.stamp + settings.after,
         directory=directory,
     )
+
+
+def moments(request: CaptureRequest) -> dict[str, tuple[EvidenceKind, int]]:
+    """Kind and wanted moment [ns] of each file asked for, by its name without the ending."""
+    before, *scenes, after = request.stills
+    found = {"context_before": (EvidenceKind.CONTEXT_BEFORE, before)}
+    for number, stamp in enumerate(scenes, 1):
+        found["scene" if number == 1 else f"scene_{number}"] = (EvidenceKind.SCENE, stamp)
+    found["context_after"] = (EvidenceKind.CONTEXT_AFTER, after)
+    return found | {"clip": (EvidenceKind.CLIP, request.clip_start)}
 
 
 def merge(case: Case, capture: Capture) -> Case:

@@ -1,17 +1,18 @@
-"""The manifest: one violation and its files as plain JSON, and the check of a sealed folder.
+"""The manifest of a sealed folder, the violation beside it, and the check of both.
 
-``manifest.json`` is canonical (keys sorted, one form per content), carries the
-SHA-256 of every other file, and of itself: ``self_sha256`` is the digest of the
-manifest without that key. File paths are bare names, so a folder can be checked
-wherever it was carried. Numbers that are unknown are null; stamps are int
-nanoseconds with an ISO 8601 twin in UTC.
+``manifest.json`` names every other file with its SHA-256 and size, its place in the site's chain
+and what made it, and holds no personal data: it stays when the rest is erased. It is signed
+(``manifest.sig``), so that whoever has the public key can check it alone. ``violation.json``
+holds the finding, the plate and what is missing. File paths count from the folder, so that it can
+be checked wherever it was carried. Unknown numbers are null, stamps int nanoseconds.
+Format 1 is still read: unsigned, the violation inside the manifest, ``self_sha256`` its digest
+without that key.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from bconnect_detect.core.chain import Link
 from bconnect_detect.core.plain import (
     Json,
     finding_from_dict,
@@ -21,11 +22,25 @@ from bconnect_detect.core.plain import (
     plate_to_dict,
 )
 from bconnect_detect.core.types import Finding
-from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
+from bconnect_detect.core.violation import EvidenceFile, Violation
+from bconnect_site import sealed
 from bconnect_site.kinds import EvidenceKind, from_word, word
+from bconnect_site.sealed import FORMAT, OLD_FORMAT, canonical, sha256
 
-FORMAT = "bconnect-evidence/1"
-NAME = "manifest.json"
+NAME = sealed.MANIFEST
+# What may leave the house. Everything else is an original and stays apart.
+OUTGOING = (sealed.VIOLATION, sealed.FACTS)
+
+__all__ = ["FORMAT", "NAME", "OLD_FORMAT", "Facts", "canonical", "sha256"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far this machine's clock may be believed."""
+
+    synchronised: bool | None = None  # None: unknown
+    source: str = "unknown"  # who says so, or why nobody could
+    max_error: float | None = None  # s; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,89 +53,181 @@ class Facts:
     timezone: str = "UTC"
     model: str = ""
     model_sha256: str = ""
+    clock: Clock = Clock()
+    access_lines: int = 0  # of the store's log of accesses, when this was sealed
+    access_sha256: str = ""  # of its last line
 
 
 def build(
-    finding: Finding,
-    files: tuple[EvidenceFile, ...],
-    missing: tuple[str, ...],
-    facts: Facts,
-    plate: PlateReading | None = None,
-    witnesses: tuple[str, ...] = (),
+    violation: Violation, extra: Iterable[EvidenceFile], link: Link, facts: Facts, sealing: int
 ) -> Json:
-    """The manifest as a dictionary, with its own digest in ``self_sha256``."""
-    manifest: Json = {
+    """The manifest as a dictionary.
+
+    Args:
+        violation: with its files; paths count from the folder.
+        extra: files that are no evidence of their own, ``violation.json``.
+        link: number and digest of the manifest before.
+        facts: what made it.
+        sealing: ns, this machine's clock when it is sealed; 0: unknown.
+    """
+    finding = violation.finding
+    return {
         "format": FORMAT,
-        "violation": finding_to_dict(finding)
-        | {"plate": plate_to_dict(plate or PlateReading()), "witnesses": list(witnesses)},
-        "files": [_file_to_dict(file) for file in files],
-        "missing": list(missing),
+        "id": finding.id,
+        "site": finding.site,
+        "sequence": link.sequence,
+        "previous": link.previous,
+        "key_id": violation.key_id,
+        "files": [
+            {"path": file.path, "sha256": file.sha256, "bytes": file.size}
+            for file in (*violation.files, *extra)
+        ],
+        "sealed": moment("stamp", sealing) if sealing else None,
         "software": facts.software,
         "site_sha256": facts.site_sha256,
-        "site_title": facts.title,
         "timezone": facts.timezone,
         "model": facts.model,
         "model_sha256": facts.model_sha256,
+        "catalogue_version": finding.catalogue_version,
+        "clock": {
+            "synchronised": facts.clock.synchronised,
+            "source": facts.clock.source,
+            "max_error": facts.clock.max_error,
+        },
+        "access_log": {"lines": facts.access_lines, "sha256": facts.access_sha256},
     }
-    return manifest | {"self_sha256": sha256(canonical(manifest))}
 
 
-def canonical(manifest: Json) -> bytes:
-    """The one byte string for a manifest. Raises ValueError for NaN or infinity."""
-    text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def sha256(data: bytes) -> str:
-    """Digest in hex."""
-    return hashlib.sha256(data).hexdigest()
+def violation_to_plain(violation: Violation, facts: Facts) -> Json:
+    """What ``violation.json`` holds."""
+    return {
+        "format": sealed.VIOLATION_FORMAT,
+        "violation": finding_to_dict(violation.finding)
+        | {"plate": plate_to_dict(violation.plate), "witnesses": list(violation.witnesses)},
+        "files": [
+            {"path": file.path, "kind": word(file.kind), **moment("stamp", file.stamp)}
+            for file in violation.files
+        ],
+        "missing": list(violation.missing),
+        "site_title": facts.title,
+    }
 
 
 def parse(data: bytes) -> Json:
-    """A manifest from its bytes. Raises ValueError with a sentence: it is not one, or touched."""
-    try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{NAME} was touched: it is no JSON any more ({error})") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise ValueError(f"{NAME}: format: found {found!r}, allowed is {FORMAT!r}")
-    rest = {key: value for key, value in manifest.items() if key != "self_sha256"}
-    try:
-        whole = canonical(manifest) == data
-        whole = whole and manifest.get("self_sha256") == sha256(canonical(rest))
-    except (ValueError, UnicodeError):
-        whole = False
-    if not whole:
+    """A manifest of either format. Raises ValueError with a sentence: it is none, or touched."""
+    manifest = sealed.parse(data, NAME)
+    found = manifest.get("format")
+    if found not in (FORMAT, OLD_FORMAT):
+        raise ValueError(f"{NAME}: format: found {found!r}, allowed are {FORMAT!r}, {OLD_FORMAT!r}")
+    if found == OLD_FORMAT and not _fits_itself(manifest, data):
         raise ValueError(f"{NAME} was touched: it does not match its own digest")
     return manifest
 
 
+def link_of(manifest: Json, digest: str, directory: str) -> Link | None:
+    """A manifest's place in the chain; None for format 1, which has none.
+
+    Raises ValueError when the place cannot be read.
+    """
+    if manifest["format"] == OLD_FORMAT:
+        return None
+    try:
+        number, previous = int(manifest["sequence"]), str(manifest["previous"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{NAME}: sequence and previous: not a place in a chain") from None
+    return Link(number, digest, directory, previous)
+
+
 def faults(
-    data: bytes, found: Mapping[str, tuple[str, int]], manifest_sha256: str = ""
+    manifest: Json, found: Mapping[str, tuple[str, int]], *, outgoing: bool = False
 ) -> list[str]:
-    """What is wrong with a sealed folder, one sentence per file; empty: it is whole.
+    """What is wrong with a folder's files, one sentence per file; empty: it is whole.
 
     Args:
-        data: the bytes of the manifest.
-        found: digest and size of every other file that lies in the folder, by name.
-        manifest_sha256: what the ledger says the manifest's digest is; empty: unknown.
+        manifest: from ``parse``.
+        found: digest and size of every other file that lies in the folder, by path.
+        outgoing: the originals may be absent, all of them.
     """
-    if manifest_sha256 and sha256(data) != manifest_sha256.lower():
-        return [f"{NAME} was touched: its digest is {sha256(data)}, the ledger's another"]
     try:
-        listed = {str(f["path"]): f for f in parse(data)["files"]}
-    except ValueError as error:
-        return [str(error)]
-    except (KeyError, TypeError):
+        listed = {str(f["path"]): f for f in manifest["files"]}
+        if outgoing and not any(is_original(path) for path in found):
+            listed = {path: f for path, f in listed.items() if not is_original(path)}
+        sentences = [
+            sentence
+            for name, file in sorted(listed.items())
+            if (sentence := _file_fault(name, file, found.get(name)))
+        ]
+    except (KeyError, TypeError, AttributeError):
         return [f"{NAME}: files: not a list of files with path, sha256 and bytes"]
-    sentences = [
-        sentence
-        for name, file in sorted(listed.items())
-        if (sentence := _file_fault(name, file, found.get(name)))
-    ]
-    sentences += [f"{name} was added after the seal" for name in sorted(set(found) - set(listed))]
-    return sentences
+    added = sorted(set(found) - set(listed))
+    return sentences + [f"{name} was added after the seal" for name in added]
+
+
+def is_original(path: str) -> bool:
+    """Whether a file of a sealed folder stays in the house: it may show bystanders."""
+    return path not in OUTGOING and not path.startswith(f"{sealed.RELEASE}/")
+
+
+def to_violation(manifest: Json, told: bytes, folder: str, digest: str) -> Violation:
+    """The violation a sealed folder tells of; paths come out relative to the store.
+
+    Args:
+        manifest: from ``parse``.
+        told: the bytes of ``violation.json``; not looked at for format 1.
+        folder: relative to the store.
+        digest: of the manifest's bytes.
+
+    Raises ValueError when a field is not there or not what it should be.
+    """
+    try:
+        if manifest["format"] == OLD_FORMAT:
+            body, kinds = manifest, {str(f["path"]): f for f in manifest["files"]}
+        else:
+            body = sealed.parse(told, sealed.VIOLATION)
+            kinds = {str(f["path"]): f for f in body["files"]}
+        files = [
+            EvidenceFile(
+                kind=from_word(EvidenceKind, kinds[path]["kind"]),
+                stamp=int(kinds[path]["stamp"]),
+                path=f"{folder}/{path}",
+                sha256=file["sha256"],
+                size=int(file["bytes"]),
+            )
+            for file in manifest["files"]
+            if (path := str(file["path"])) != sealed.VIOLATION
+        ]
+        return Violation(
+            finding=finding_from_dict(body["violation"]),
+            files=tuple(files),
+            manifest=f"{folder}/{NAME}",
+            manifest_sha256=digest,
+            missing=tuple(body["missing"]),
+            plate=plate_from_dict(body["violation"]["plate"]),
+            witnesses=tuple(body["violation"]["witnesses"]),
+            key_id=str(manifest.get("key_id", "")),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder}/{NAME}: {error!r}: not a violation of {FORMAT}") from None
+
+
+def placed(violation: Violation, folder: str, digest: str) -> Violation:
+    """A violation with its paths relative to the store; ``digest`` is its manifest's."""
+    files = tuple(replace(f, path=f"{folder}/{f.path}") for f in violation.files)
+    return replace(violation, files=files, manifest=f"{folder}/{NAME}", manifest_sha256=digest)
+
+
+def finding_of(told: bytes) -> Finding:
+    """The finding in a ``violation.json``. Raises ValueError, KeyError or TypeError."""
+    return finding_from_dict(sealed.parse(told, sealed.VIOLATION)["violation"])
+
+
+def _fits_itself(manifest: Json, data: bytes) -> bool:
+    rest = {key: value for key, value in manifest.items() if key != "self_sha256"}
+    try:
+        same = canonical(manifest) == data
+        return same and manifest.get("self_sha256") == sha256(canonical(rest))
+    except (ValueError, UnicodeError):
+        return False
 
 
 def _file_fault(name: str, file: Json, found: tuple[str, int] | None) -> str | None:
@@ -132,42 +239,3 @@ def _file_fault(name: str, file: Json, found: tuple[str, int] | None) -> str | N
     if size != file.get("bytes"):
         return f"{name} was touched: it has {size} bytes, sealed were {file.get('bytes')}"
     return f"{name} was touched: its content is not what was sealed"
-
-
-def to_violation(manifest: Json, folder: str, manifest_sha256: str) -> Violation:
-    """The violation a manifest tells of; ``folder`` is relative to the store.
-
-    Raises ValueError when a field is not there or not what it should be.
-    """
-    try:
-        body = manifest["violation"]
-        return Violation(
-            finding=finding_from_dict(body),
-            files=tuple(
-                EvidenceFile(
-                    kind=from_word(EvidenceKind, file["kind"]),
-                    stamp=int(file["stamp"]),
-                    path=f"{folder}/{file['path']}",
-                    sha256=file["sha256"],
-                    size=int(file["bytes"]),
-                )
-                for file in manifest["files"]
-            ),
-            manifest=f"{folder}/{NAME}",
-            manifest_sha256=manifest_sha256,
-            missing=tuple(manifest["missing"]),
-            plate=plate_from_dict(body["plate"]),
-            witnesses=tuple(body["witnesses"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder}/{NAME}: {error!r}: not a violation of {FORMAT}") from None
-
-
-def _file_to_dict(file: EvidenceFile) -> Json:
-    return {
-        "kind": word(file.kind),
-        "path": file.name,
-        "sha256": file.sha256,
-        "bytes": file.size,
-        **moment("stamp", file.stamp),
-    }

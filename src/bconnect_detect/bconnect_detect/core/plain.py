@@ -103,9 +103,8 @@ def finding_from_dict(body: Json) -> Finding:
             source=_kind(SignalSource, signal["source"]),
             confidence=_float(signal["confidence"]),
         ),
-        **{key: _float(body[key]) for key in _NUMBERS},
-        **{key: body[key] for key in _TEXTS},
         same_as=body.get("same_as", ""),  # seals of format 1 lack it
+        **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
     )
 
 

@@ -1,19 +1,36 @@
-"""Reads sealed manifests (format bconnect-evidence/1) back from the evidence store."""
+"""Reads sealed folders back from the evidence store, and erases them on schedule.
+
+Formats: `docs/evidence.md`. What is read was checked: the manifest against its signature, the
+violation against the manifest. Pictures are not looked at here; `bconnect verify` does.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from bconnect_enforce.core.records import EvidenceFile, Offence, Violation
-from bconnect_site.kinds import EvidenceKind, PlateState, RoadUserKind, ViolationType
+from bconnect_site import keys as site_keys
+from bconnect_site import letter
+from bconnect_site import sealed as seal
+from bconnect_site.errors import ConfigError
+from bconnect_site.keys import Keyring, PublicKey
+from bconnect_site.kinds import (
+    Colour,
+    EvidenceKind,
+    PlateColour,
+    PlateState,
+    RoadUserKind,
+    SignalAspect,
+    ViolationType,
+)
 
-FORMAT = "bconnect-evidence/1"
-NAME = "manifest.json"
+NAME = seal.MANIFEST
 
 
 class BadManifest(ValueError):
@@ -21,39 +38,173 @@ class BadManifest(ValueError):
 
 
 def sealed(root: Path) -> Iterator[str]:
-    """Paths of all sealed manifests, relative to the store; unfinished folders are left out."""
+    """Paths of all sealed manifests, relative to the store; no unfinished or erased folders."""
     for path in sorted(root.rglob(NAME)):
         folders = path.relative_to(root).parts[:-1]
-        if not any(part.startswith(".") or part.endswith(".partial") for part in folders):
+        unfinished = any(part.startswith(".") or part.endswith(seal.PARTIAL) for part in folders)
+        if not unfinished and not (path.parent / seal.ERASED).exists():
             yield str(path.relative_to(root))
 
 
-def read(root: Path, manifest: str) -> Violation:
-    """The violation of one sealed manifest. Raises BadManifest."""
+def read(root: Path, manifest: str, publics: Mapping[str, PublicKey] | None = None) -> Violation:
+    """The violation of one sealed manifest. Raises BadManifest.
+
+    publics: the site's public keys by id; None: those in the folder `keys` beside the store.
+    """
     try:
         data = (root / manifest).read_bytes()
-        plain = json.loads(data)
-        if plain["format"] != FORMAT:
-            raise BadManifest(f"{manifest}: format: found {plain['format']!r}, allowed: {FORMAT}")
-        if plain["self_sha256"] != _own_digest(plain):
-            raise BadManifest(f"{manifest}: was touched: it does not match its own digest")
-        return _violation(plain, manifest, hashlib.sha256(data).hexdigest())
+        plain = seal.parse(data, manifest)
+        if plain.get("format") == seal.OLD_FORMAT:
+            if plain["self_sha256"] != _own_digest(plain):
+                raise BadManifest(f"{manifest}: was touched: it does not match its own digest")
+            return _violation(plain, plain, manifest, seal.sha256(data))
+        told = _told(root, manifest, data, plain, publics)
+        return _violation(plain, told, manifest, seal.sha256(data))
     except BadManifest:
         raise
     except OSError as error:
         raise BadManifest(f"{manifest}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadManifest(f"{manifest}: is not a manifest of {FORMAT} ({error!r})") from error
+        raise BadManifest(f"{manifest}: is not a manifest of {seal.FORMAT} ({error!r})") from error
+
+
+def erase(root: Path, manifest: str, why: str, stamp: int, keyring: Keyring, rule: str = "") -> int:
+    """Erases the evidence of a violation but for the proof that it was there and was erased.
+
+    First `erased.json` is written, signed and flushed; then the files go; manifest and
+    signature stay, so that the chain still verifies. May be repeated, also after a crash in
+    the middle: the first record stays. `why` and `rule` must name nobody. `stamp`: ns.
+    Returns the number of files that went. Raises BadManifest: nothing sealed stands there, or
+    the disk refuses; then call it again.
+    """
+    folder = (root / manifest).parent
+    if Path(manifest).name != NAME or not folder.resolve().is_relative_to(root.resolve()):
+        raise BadManifest(f"{manifest[:120]}: allowed is a manifest inside the evidence store")
+    try:
+        record = _recorded(folder)
+        if record is None:
+            record = _record((root / manifest).read_bytes(), manifest, why, stamp, rule)
+            _replace(folder / seal.ERASED, letter.write(record, keyring))
+        stays = seal.STAYS if record.get("sequence") else (seal.ERASED,)  # format 1 names people
+        return _empty(folder, stays) + _forget_set_aside(root, folder)
+    except OSError as error:
+        raise BadManifest(
+            f"{manifest}: cannot be erased now ({(error.strerror or str(error)).lower()})"
+        ) from error
+
+
+def _recorded(folder: Path) -> dict[str, Any] | None:
+    """The record of an erasure that was begun before."""
+    try:
+        return letter.read((folder / seal.ERASED).read_bytes(), seal.ERASED)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _record(data: bytes, manifest: str, why: str, stamp: int, rule: str) -> dict[str, Any]:
+    try:
+        plain = seal.parse(data, manifest)
+    except ValueError:
+        plain = {}  # what was spoilt must go too
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=stamp // 1000)
+    return {
+        "format": seal.ERASED_FORMAT,
+        "id": Path(manifest).parent.name,
+        "sequence": plain.get("sequence"),
+        "manifest_sha256": seal.sha256(data),
+        "stamp": stamp,
+        "stamp_utc": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "why": why,
+        "rule": rule,
+    }
+
+
+def _empty(folder: Path, stays: tuple[str, ...]) -> int:
+    gone = 0
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        elif path.parent != folder or path.name not in stays:
+            path.unlink()
+            gone += 1
+    _flush(folder)
+    return gone
+
+
+def _forget_set_aside(root: Path, folder: Path) -> int:
+    """What was moved out of this violation's folder shows the same people."""
+    site = folder.relative_to(root).parts[0]
+    gone = 0
+    for path in (root / site / seal.SET_ASIDE).glob(f"*{folder.name}*"):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        gone += 1
+    return gone
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """The file whole and on the medium, or not there."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush(path.parent)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _told(
+    root: Path,
+    manifest: str,
+    data: bytes,
+    plain: dict[str, Any],
+    publics: Mapping[str, PublicKey] | None,
+) -> dict[str, Any]:
+    """What violation.json holds, believed."""
+    folder = (root / manifest).parent
+    if plain.get("format") != seal.FORMAT:
+        found = plain.get("format")
+        raise BadManifest(f"{manifest}: format: found {found!r}, allowed: {seal.FORMAT}")
+    try:
+        known = publics if publics is not None else site_keys.publics(root.parent / "keys")
+    except ConfigError as error:
+        raise BadManifest(f"{manifest}: its signature cannot be checked: {error}") from error
+    signature = (folder / seal.SIGNATURE).read_bytes()
+    if fault := letter.signature_fault(data, signature, str(plain["key_id"]), known):
+        raise BadManifest(f"{manifest}: {fault}")
+    told = (folder / seal.VIOLATION).read_bytes()
+    listed = {file["path"]: file["sha256"] for file in plain["files"]}
+    if listed.get(seal.VIOLATION) != seal.sha256(told):
+        raise BadManifest(f"{manifest}: {seal.VIOLATION} was touched: it is not what was sealed")
+    body = seal.parse(told, seal.VIOLATION)
+    if str(body["violation"]["id"]) != str(plain["id"]):
+        raise BadManifest(f"{manifest}: {seal.VIOLATION} is of another violation")
+    return body
 
 
 def _own_digest(plain: dict[str, Any]) -> str:
     rest = {key: value for key, value in plain.items() if key != "self_sha256"}
-    text = json.dumps(rest, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
-    return hashlib.sha256(text.encode() + b"\n").hexdigest()
+    return seal.sha256(seal.canonical(rest))
 
 
-def _violation(plain: dict[str, Any], manifest: str, digest: str) -> Violation:
-    body, folder = plain["violation"], manifest.rpartition("/")[0]
+def _violation(
+    plain: dict[str, Any], told: dict[str, Any], manifest: str, digest: str
+) -> Violation:
+    body, plate, folder = told["violation"], told["violation"]["plate"], Path(manifest).parent
+    kinds = {str(file["path"]): file for file in told["files"]}
+    user, signal = body["road_user"], body.get("signal") or {}
+    read_plate = str(plate["text"]) if plate["state"] == "read" else ""
     return Violation(
         offence=Offence(
             id=str(body["id"]),
@@ -62,34 +213,50 @@ def _violation(plain: dict[str, Any], manifest: str, digest: str) -> Violation:
             camera=str(body["camera"]),
             zone=str(body["zone"]),
             stamp=int(body["stamp"]),
-            track_id=int(body["road_user"]["track_id"]),
-            road_user=_kind(RoadUserKind, body["road_user"]["kind"]),
+            track_id=int(user["track_id"]),
+            road_user=_kind(RoadUserKind, user["kind"]),
             article=str(body["article"]),
+            same_as=str(body.get("same_as", "")),
+            colour=_kind(Colour, user.get("colour", "unknown")),
+            plate=read_plate,
         ),
         started=int(body["started"]),
         basis=str(body["basis"]),
         catalogue_version=str(body["catalogue_version"]),
         explanation=str(body["explanation"]),
-        **{name: _float(body[name]) for name in _NUMBERS},
-        plate_state=_kind(PlateState, body["plate"]["state"]),
-        plate=str(body["plate"]["text"]),
+        **{name: _float(body.get(name)) for name in _NUMBERS},
+        plate_state=_kind(PlateState, plate["state"]),
+        plate=str(plate["text"]),
+        plate_colour=_kind(PlateColour, plate.get("colour", "unknown")),
+        signal=_kind(SignalAspect, signal.get("aspect", "unknown")),
         evidence=tuple(
             EvidenceFile(
-                _kind(EvidenceKind, file["kind"]),
-                f"{folder}/{file['path']}" if folder else str(file["path"]),
+                _kind(EvidenceKind, kinds[path]["kind"]),
+                (folder / path).as_posix(),
                 str(file["sha256"]),
-                int(file["stamp"]),
+                int(kinds[path]["stamp"]),
             )
             for file in plain["files"]
+            if (path := str(file["path"])) in kinds
         ),
         witnesses=tuple(map(str, body["witnesses"])),
-        missing=tuple(map(str, plain["missing"])),
+        missing=tuple(map(str, told["missing"])),
         manifest=manifest,
         manifest_sha256=digest,
+        key_id=str(plain.get("key_id", "")),
     )
 
 
-_NUMBERS = ("confidence", "latitude", "longitude", "measured", "limit")
+_NUMBERS = (
+    "confidence",
+    "latitude",
+    "longitude",
+    "measured",
+    "measured_low",
+    "measured_high",
+    "limit",
+    "time_into_red",
+)
 
 
 def _float(value: float | None) -> float:

@@ -1,0 +1,104 @@
+"""What was heard lately of signals and cameras, to be told around the moment of a finding."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import nan
+
+from bconnect_detect.core.types import SECOND, SignalReading
+from bconnect_site.kinds import CameraState, SignalAspect, SignalSource
+
+MOST_RUNS = 200  # per signal
+MOST_SIGNALS = 64
+MOST_LOOKS = 240  # of one camera; at 1 Hz four minutes
+FORGET = 900 * SECOND  # a case is sealed long before
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One aspect of a signal for as long as nothing else was heard. Stamps in ns."""
+
+    aspect: SignalAspect
+    since: int  # when the aspect began, as the source says; 0: unknown
+    first: int  # first and last time that it was observed
+    last: int
+    source: SignalSource
+    confidence: float  # the least of the readings
+    readings: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraLook:
+    """What a camera said of itself at one moment."""
+
+    stamp: int  # ns
+    state: CameraState
+    frame_rate: float = nan  # Hz
+    clock_offset: float = nan  # s, camera clock minus this machine's
+    clock_source: str = ""
+    detail: str = ""
+
+
+class SignalHistory:
+    """Runs of each signal, bounded in number and age. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, deque[Run]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(runs) for runs in self._runs.values())
+
+    def add(self, reading: SignalReading) -> None:
+        """Takes a reading; one older than the last of its signal is left out."""
+        if reading.signal not in self._runs and len(self._runs) >= MOST_SIGNALS:
+            return
+        runs = self._runs.setdefault(reading.signal, deque(maxlen=MOST_RUNS))
+        if runs and reading.stamp < runs[-1].last:
+            return
+        if runs and _same(runs[-1], reading):
+            last = runs[-1]
+            least = min(last.confidence, reading.confidence)
+            runs[-1] = replace(
+                last, last=reading.stamp, confidence=least, readings=last.readings + 1
+            )
+        else:
+            runs.append(
+                Run(
+                    reading.aspect,
+                    reading.since,
+                    reading.stamp,
+                    reading.stamp,
+                    reading.source,
+                    reading.confidence,
+                )
+            )
+        while runs[0].last < reading.stamp - FORGET:
+            runs.popleft()
+
+    def around(self, signal: str, start: int, end: int) -> tuple[Run, ...]:
+        """The runs of a signal that were observed between two stamps [ns]."""
+        runs: Iterable[Run] = self._runs.get(signal, ())
+        return tuple(run for run in runs if run.last >= start and run.first <= end)
+
+
+class CameraHistory:
+    """Looks of each camera at itself, bounded. ``cameras``: the only ones that are kept."""
+
+    def __init__(self, cameras: Iterable[str]) -> None:
+        self._looks: dict[str, deque[CameraLook]] = {
+            camera: deque(maxlen=MOST_LOOKS) for camera in cameras
+        }
+
+    def add(self, camera: str, look: CameraLook) -> None:
+        """Takes a look of a camera of this site."""
+        if camera in self._looks:
+            self._looks[camera].append(look)
+
+    def at(self, camera: str, stamp: int) -> CameraLook | None:
+        """The look nearest to a stamp [ns]; None: nothing was heard."""
+        looks = self._looks.get(camera, ())
+        return min(looks, key=lambda look: abs(look.stamp - stamp), default=None)
+
+
+def _same(run: Run, reading: SignalReading) -> bool:
+    return (run.aspect, run.since, run.source) == (reading.aspect, reading.since, reading.source)
