@@ -107,14 +107,19 @@ def review(
     site: str, number: str, decision: str, reviewer: str, reason: str, patience: float = 5.0
 ) -> tuple[bool, str]:
     """Sends an officer's decision to the site's ledger. Whether it was taken, and a sentence."""
-    service = f"{names.site_ns(site)}/{names.REVIEW_CITATION}"
-    with visit("bconnect_review") as guest:
-        client = guest.node.create_client(ReviewCitation, service)
+    request = ReviewCitation.Request(
+        number=number, decision=DECISIONS[decision], reviewer=reviewer, reason=reason
+    )
+    return call(site, names.REVIEW_CITATION, ReviewCitation, request, patience)
+
+
+def call(site: str, name: str, kind: Any, request: Any, patience: float = 5.0) -> tuple[bool, str]:
+    """Calls a service of a site that answers with success and message."""
+    service = f"{names.site_ns(site)}/{name}"
+    with visit(f"bconnect_{name}") as guest:
+        client = guest.node.create_client(kind, service)
         if not guest.wait(client.service_is_ready, patience):
             return False, f'nobody answers at {service}: is site "{site}" running?'
-        request = ReviewCitation.Request(
-            number=number, decision=DECISIONS[decision], reviewer=reviewer, reason=reason
-        )
         future = client.call_async(request)
         if not guest.wait(future.done, patience):
             return False, f"{service} did not answer within {patience:g} s"

@@ -30,6 +30,9 @@ ELSEWHERE = {
     "retain": ("bconnect_bringup.office:retain", "erase what may be kept no longer"),
     "trust": ("bconnect_bringup.office:trust", "what officers make of each rule"),
     "compliance": ("bconnect_bringup.office:compliance", "how many heed the loudspeakers"),
+    "tow": ("bconnect_bringup.roadside:tow", "tow jobs: list them, an officer's yes, the way"),
+    "stickers": ("bconnect_bringup.roadside:stickers", "sticker tasks: list, take, done"),
+    "law": ("bconnect_bringup.legal", "what would be cited on a day, and what is uncertain"),
 }
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
 

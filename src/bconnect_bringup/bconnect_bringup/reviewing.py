@@ -29,14 +29,15 @@ def decide(
     site = layout.root.name
     if is_running(layout) or not layout.plan_file.is_file():
         return review(site, number, decision, reviewer, reason)
-    with _ledger_alone(layout):
+    with alone(layout, "citation"):
         return review(site, number, decision, reviewer, reason, PATIENCE)
 
 
 @contextmanager
-def _ledger_alone(layout: StateLayout) -> Iterator[None]:
+def alone(layout: StateLayout, executable: str) -> Iterator[None]:
+    """Runs one node of a site that does not run, for the moment. Raises ConfigError."""
     made = Plan.from_json(layout.plan_file.read_text(encoding="utf-8"))
-    nodes = tuple(replace(n, process=ALONE) for n in made.nodes if n.executable == "citation")
+    nodes = tuple(replace(n, process=ALONE) for n in made.nodes if n.executable == executable)
     descriptor = lock(layout, str(layout.site_file))
     plan_file = layout.root / "review.json"
     plan_file.write_text(replace(made, nodes=nodes).to_json(), encoding="utf-8")
