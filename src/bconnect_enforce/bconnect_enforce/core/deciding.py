@@ -89,10 +89,10 @@ class Decider:
         answer = self._repeat(case, steps)
         for rung in rungs or (case.policy.rung(history),):
             for step in rung.steps:
-                if step not in steps or step in entry.decided:
+                if step not in steps or step in entry.decided or _no_tow(step, rung):
                     continue
                 orders: tuple[Announcement, ...] = ()
-                why = self._refusal(case, step, rung)
+                why = self._refusal(case, step)
                 if not why and step is Step.ANNOUNCEMENT:
                     orders, why = self._announce(case, rung, history, now)
                 decided = Decided(not why, rung.title(case.policy.name, step), history)
@@ -129,7 +129,7 @@ class Decider:
                 measures.append(answering.measure(case, step, decided, self._rules))
         return Answer(tuple(measures))
 
-    def _refusal(self, case: Case, step: Step, rung: Rung) -> str:
+    def _refusal(self, case: Case, step: Step) -> str:
         """Why a step may not be taken; empty: it may."""
         offence, word = case.offence, step.name.lower()
         distrust = self._distrusted.get((offence.camera, offence.type))
@@ -148,9 +148,7 @@ class Decider:
             return ""
         if offence.type not in STANDING:
             return f"a {word} is for who stops or parks"
-        if obeyed:
-            return "the vehicle has left"
-        return "no tow without a dwell" if step is Step.TOW and rung.dwell is None else ""
+        return "the vehicle has left" if obeyed else ""
 
     def _announce(
         self, case: Case, rung: Rung, history: int, now: int
@@ -176,3 +174,8 @@ class Decider:
         if offence.track_id:
             self._told.put(key, offence.stamp, offence.stamp)
         return (order,), ""
+
+
+def _no_tow(step: Step, rung: Rung) -> bool:
+    """A tow is no answer to how often, only to how long; a site file cannot say otherwise."""
+    return step is Step.TOW and rung.dwell is None

@@ -89,7 +89,7 @@ class Ladder:
         case = self._case(offence)
         answer = self._decider.decide(case, WARNINGS, now)
         if not case.entry.found:
-            case.entry.found = True
+            case.entry.found, case.entry.watching = True, False
             self._watch(case, sight, answer, now)
         return answer + self._release(offence.id, now)
 
@@ -103,7 +103,9 @@ class Ladder:
             return Answer()
         case = self._case(offence, violation)
         answer = self._decider.decide(case, frozenset({Step.REPRIMAND}), now)
-        self._waiting[offence.id] = _Waiting(violation, self._patience(case, now))
+        until = self._patience(case, now)
+        self._waiting[offence.id] = _Waiting(violation, until)
+        case.entry.watching |= until > now
         answer += self._release(offence.id, now)
         if len(self._waiting) > WAITING:
             answer += self._release(next(iter(self._waiting)), now, force=True)
@@ -223,6 +225,7 @@ class Ladder:
         unseen = not entry.found and now < waiting.until
         if not force and (unseen or self._watchman.watches(id_)):
             return Answer()
+        entry.watching = False
         answer = self._decider.decide(case, LEGAL, now)
         rungs = case.policy.dwells(self._decider.count(entry, case.policy))
         due, later = answering.dwells(rungs, waiting.violation, entry.stood)
