@@ -22,9 +22,12 @@ ELSEWHERE = {
     "record": ("bconnect_replay.record", "what a running site says, as a bag"),
     "rerun": ("bconnect_replay.rerun", "judge a bag again, offline; same input, same bytes"),
     "diff": ("bconnect_replay.diff", "what two reruns say differently, and why"),
+    "explain-violation": ("bconnect_replay.explain", "a verdict of a bag shown again"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
+    "evidence": ("bconnect_bringup.evidence", "zips of sealed evidence, originals opened"),
+    "keys": ("bconnect_bringup.keys", "the keys that seal a site's evidence: list, rotate"),
     "ledger": ("bconnect_bringup.office:ledger", "upgrade or check a ledger"),
     "refer": ("bconnect_bringup.office:refer_case", "a confirmed case as PDF, JSON and zip"),
     "retain": ("bconnect_bringup.office:retain", "erase what may be kept no longer"),
@@ -114,6 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     made = command("citations", _citations, "the citations in a site's ledger")
     with_site(made)
     with_state(made)
+    made.add_argument(
+        "--due", action="store_true", help="by when each must be validated, and what is overdue"
+    )
+    made.add_argument("--now", metavar="TIME", help="as if it were this local time (ISO)")
     made = command("review", _review, "an officer's decision on a citation")
     with_state(made)
     made.add_argument("number", help="e.g. BC-demo-2026-000001")
@@ -257,6 +264,11 @@ def _plan(options: Any) -> int:
 def _citations(options: Any) -> int:
     from bconnect_bringup.ledger import layout_of, summary, to_table, zone_of
 
+    if options.due:
+        from bconnect_bringup.office import due_table
+
+        print(due_table(options.site, options.state, options.now))
+        return OK
     layout = layout_of(options.site, options.state)
     print(to_table(summary(layout), zone_of(layout)))
     return OK

@@ -50,7 +50,11 @@ class Pipeline:
         if ground is not None:
             tracks = ground.place(tracks)
         self._count(tracks)
+        self.judged(tracks)
         return self.judge.on_tracks(tracks)
+
+    def judged(self, tracks: Tracks) -> None:
+        """Override to look at what the rules are about to see."""
 
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal shows."""
