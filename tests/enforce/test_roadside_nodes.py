@@ -282,6 +282,39 @@ def test_an_old_offence_calls_nobody(graph, start, measure, now, wait_for):
 # --- the towing service
 
 
+@pytest.mark.parametrize(("told", "plate"), [("false", ""), ("true", "KT 1234 AB")])
+def test_which_vehicle_it_is(graph, start, service, asked, violation, wait_for, told, plate):
+    """The driver must find the right one; its plate is told only where the site says so."""
+    graph.citation()
+    start("tow", WEBHOOK + f"  tell_plate: {told}\n")
+    jobs = graph.listen(Job, "tow_jobs", RECORD)
+    measures = graph.publisher(messages.Measure, "measures", RECORD)
+    violations = graph.publisher(messages.Violation, "violations", RECORD)
+    made = violation(1)
+    m = messages.Violation(manifest=made.manifest)
+    m.finding.id, m.finding.site, m.finding.zone = made.id, "demo", "bahu"
+    m.finding.type = int(made.offence.type)
+    m.finding.road_user.kind = messages.RoadUser.KIND_CAR
+    m.finding.road_user.colour = messages.RoadUser.COLOUR_WHITE
+    m.plate.state, m.plate.text = messages.PlateReading.STATE_READ, "KT 1234 AB"
+    violations.publish(m)
+    path = graph.tmp_path / "ledger.sqlite3"
+    wait_for(lambda: count(path, "violations") == 1)
+    order(graph, asked, measures, jobs, wait_for, 1)
+    wait_for(lambda: service.taken)
+    assert service.taken[0]["vehicle"] == {
+        "kind": "car",
+        "colour": "white",
+        "zone": "bahu",
+        "plate": plate,
+    }
+
+
+def count(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
 def order(graph: Any, asked: Any, measures: Any, jobs: list[Any], wait_for: Any, n: int) -> str:
     m = asked(n, Step.TOW)
     measures.publish(m)

@@ -91,6 +91,7 @@ class Desk(BconnectNode, Generic[R]):
         self.at_close(self.fieldwork.close)
         self._backlog: Backlog[Callable[[], list[R]]] = Backlog()
         self._over: Memory[str, str] = Memory(REMEMBER)
+        self._open_jobs: dict[str, R] = {}  # the worker's; an ended one leaves
         self._states = self.create_publisher(message, self.topic, RECORD)
 
     def begin(self, service: Any, name: str) -> None:
@@ -122,6 +123,10 @@ class Desk(BconnectNode, Generic[R]):
 
     def expired(self, job: R, now: int) -> R | None:
         """What follows where nobody did anything for too long."""
+        raise NotImplementedError
+
+    def is_open(self, job: R) -> bool:
+        """Whether anything may still happen to it."""
         raise NotImplementedError
 
     def to_message(self, job: R) -> Any:
@@ -238,16 +243,22 @@ class Desk(BconnectNode, Generic[R]):
         return [made] if made is not None else []
 
     def _overdue(self) -> list[R]:
-        now = self.now()
-        late = [job for job in self.fieldwork.newest() if self.expired(job, now) is not None]
-        made = [
-            self.fieldwork.follow(job.id, lambda h: self.expired(h[-1], now), now) for job in late
-        ]
-        return [job for job in made if job is not None]
+        now, made = self.now(), []
+        for job in [*self._open_jobs.values()]:
+            if self.expired(job, now) is None:
+                continue
+            following = self.fieldwork.follow(job.id, lambda h: self.expired(h[-1], now), now)
+            if following is not None:
+                made.append(following)
+            else:
+                self._open_jobs.pop(job.id)
+        return made
 
     def _current(self) -> list[R]:
         """What is there, once more for those who start with us."""
-        return self.fieldwork.newest()[-100:]
+        known = self.fieldwork.newest()
+        self._open_jobs = {job.id: job for job in known if self.is_open(job)}
+        return known[-100:]
 
     def _missed(self) -> list[R]:
         """Measures the ledger has and we never heard, e.g. because we were killed."""
@@ -289,7 +300,15 @@ class Desk(BconnectNode, Generic[R]):
                 self.health.drop("cannot be written")
             self._backlog.done()
             for state in made:
+                self._note(state)
                 self.send(self._states, self.to_message(state))
                 self.health.tick(self.topic)
                 self.stored(state)
             self.health.set("waiting", len(self._backlog))
+            self.health.set("open", len(self._open_jobs))
+
+    def _note(self, state: R) -> None:
+        if self.is_open(state):
+            self._open_jobs[state.id] = state
+        else:
+            self._open_jobs.pop(state.id, None)

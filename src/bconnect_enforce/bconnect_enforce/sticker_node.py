@@ -56,6 +56,9 @@ class StickerNode(Desk[StickerTask]):
     def expired(self, job: StickerTask, now: int) -> StickerTask | None:
         return sticker.expired(job, now)
 
+    def is_open(self, job: StickerTask) -> bool:
+        return sticker.is_open(job)
+
     def to_message(self, job: StickerTask) -> Message:
         return convert.sticker_to(job)
 

@@ -100,6 +100,9 @@ class TowNode(Desk[TowJob]):
     def expired(self, job: TowJob, now: int) -> TowJob | None:
         return tow.expired(job, now, self._terms)
 
+    def is_open(self, job: TowJob) -> bool:
+        return tow.is_open(job)
+
     def to_message(self, job: TowJob) -> Message:
         return convert.tow_to(job)
 
@@ -144,7 +147,8 @@ class TowNode(Desk[TowJob]):
     def _deliver(self, job: TowJob) -> bool:
         """Whether the next letter is worth trying."""
         assert self._webhook is not None
-        sent = letter(job, self._place(job.camera), self._secret)
+        vehicle = self._outbox.vehicle(job.violation_id, self.loaded.site.tow.tell_plate)
+        sent = letter(job, self._place(job.camera), self._secret, vehicle)
         try:
             self._webhook.post(sent.body, sent.headers)
         except NotDelivered as error:

@@ -41,6 +41,9 @@ class TowSettings(Strict):
     timeout: float = Field(
         default=5.0, gt=0.0, le=60.0, description="s the towing service has to answer"
     )
+    tell_plate: bool = Field(
+        default=False, description="tell the towing service the plate of what it was ordered to tow"
+    )
     yard: Text | None = Field(default=None, description="where vehicles are brought")
     trucks: Annotated[tuple[Truck, ...], Field(strict=False)] = Field(
         default=(), description="the trucks there are; none given: any name will do"

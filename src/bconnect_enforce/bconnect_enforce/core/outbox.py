@@ -1,7 +1,7 @@
 """What the towing service is told, how it knows that it is us, and when to try again.
 
 Every state of an ordered job is delivered at least once, a job's states in order. The same
-state always has the same body and the same idempotency key, however often it is sent.
+state always has the same idempotency key, however often it is sent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
 from bconnect_enforce.core.records import TowJob
@@ -32,6 +32,19 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What the driver looks for, so that no other is taken. Words; empty: not known or not told."""
+
+    kind: str = ""
+    colour: str = ""
+    zone: str = ""
+    plate: str = ""
+
+
+UNKNOWN = Vehicle()
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """One state on its way. `headers` hold the key and the signature."""
 
@@ -40,7 +53,7 @@ class Letter:
     headers: Mapping[str, str]
 
 
-def letter(job: TowJob, place: Place, secret: bytes) -> Letter:
+def letter(job: TowJob, place: Place, secret: bytes, vehicle: Vehicle = UNKNOWN) -> Letter:
     """The letter for one state. Raises ValueError where no officer said yes: none may go out."""
     if not is_ordered(job):
         raise ValueError(f"tow job {job.id}: no officer said yes; nobody outside is told")
@@ -57,6 +70,7 @@ def letter(job: TowJob, place: Place, secret: bytes) -> Letter:
             "latitude": place.latitude,
             "longitude": place.longitude,
         },
+        "vehicle": asdict(vehicle),
         "violation": job.violation_id,
         "violation_type": job.type.name.lower(),
         "ordered_by": job.ordered_by,

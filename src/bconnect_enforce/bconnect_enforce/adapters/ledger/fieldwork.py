@@ -15,10 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from bconnect_enforce.adapters.ledger import jobs, rows
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store, explain, read_only
-from bconnect_enforce.adapters.ledger.tables import measures, tow_deliveries, tow_jobs
+from bconnect_enforce.adapters.ledger.tables import measures, tow_deliveries, tow_jobs, violations
 from bconnect_enforce.core.citation import Refused
+from bconnect_enforce.core.outbox import Vehicle
 from bconnect_enforce.core.records import Measure, StickerTask, TowJob
-from bconnect_site.kinds import Step, TowStatus
+from bconnect_site.kinds import Colour, PlateState, RoadUserKind, Step, TowStatus, word
 
 R = TypeVar("R", bound=StickerTask | TowJob)
 
@@ -121,6 +122,24 @@ class Outbox:
         with self._store.reading() as connection:
             return [jobs.of_row(TowJob, row) for row in connection.execute(query)]
 
+    def vehicle(self, violation_id: str, tell_plate: bool) -> Vehicle:
+        """What the ledger knows of the offender; the plate only where it may be told."""
+        columns = violations.c
+        query = select(
+            columns.road_user, columns.colour, columns.zone, columns.plate, columns.plate_state
+        ).where(columns.id == violation_id)
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return Vehicle()
+        read = tell_plate and row.plate_state == PlateState.READ
+        return Vehicle(
+            kind=_word(RoadUserKind, row.road_user),
+            colour=_word(Colour, row.colour),
+            zone=row.zone,
+            plate=row.plate if read else "",
+        )
+
     def delivered(self, job: TowJob, now: int) -> None:
         """Remembers that one state arrived."""
         with self._store.writing() as connection:
@@ -133,3 +152,7 @@ class Outbox:
 
     def close(self) -> None:
         self._store.close()
+
+
+def _word(kinds: type[Colour] | type[RoadUserKind], value: int) -> str:
+    return word(kinds(value)) if value in kinds._value2member_map_ and value else ""
