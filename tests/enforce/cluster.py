@@ -26,8 +26,9 @@ def programs() -> dict[str, str] | None:
 class Cluster:
     """A server that can be stopped and started; each `database()` is a fresh one."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, fsync: bool) -> None:
         self.folder = folder
+        self._fsync = "on" if fsync else "off"
         self.port = port
         self._bin = programs() or {}
         self._user = next((u for u in UNPRIVILEGED if _exists(u)), None) if _root() else None
@@ -42,7 +43,10 @@ class Cluster:
         return self.folder / "data"
 
     def start(self) -> None:
-        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c max_connections=40"
+        options = (
+            f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c max_connections=40 "
+            f"-c fsync={self._fsync} -c shared_buffers=16MB"
+        )
         self._run("pg_ctl", "-D", str(self.data), "-l", str(self.folder / "log"), "-w",
                   "-o", options, "start")  # fmt: skip
 
@@ -80,12 +84,13 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A running cluster, gone afterwards."""
+def cluster(fsync: bool = False) -> Iterator[Cluster]:
+    """A running cluster, gone afterwards. Without `fsync` only the machine's own fall would lose
+    something."""
     # not under pytest's folder: the server's user must be able to enter it
     folder = Path(tempfile.mkdtemp(prefix="bconnect-pg-"))
     try:
-        made = Cluster(folder, _free_port())
+        made = Cluster(folder, _free_port(), fsync)
         made.start()
         try:
             yield made

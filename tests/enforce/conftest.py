@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from bconnect_site.frozen import freeze
 from bconnect_site.kinds import EvidenceKind, Mode, RoadUserKind, Step, ViolationType
 from bconnect_site.loader import load_site
 
-sys.path.insert(0, str(Path(__file__).parent))  # towing_service
+sys.path.insert(0, str(Path(__file__).parent))  # towing_service, cluster
 
 WITA = ZoneInfo("Asia/Makassar")
 
@@ -165,3 +165,22 @@ class Graph:
 @pytest.fixture
 def graph(ros: Any, wait_for: Callable[..., Any], tmp_path: Path) -> Graph:
     return Graph(ros, wait_for, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """A PostgreSQL server of our own."""
+    import cluster
+
+    if cluster.programs() is None:
+        pytest.skip("PostgreSQL's server is not installed: apt-get install postgresql")
+    with cluster.cluster() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of both kinds in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.sqlite3"
+    return str(request.getfixturevalue("server").database())

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bconnect_enforce.adapters import evidence_store
 from bconnect_enforce.adapters.ledger import Ledger
+from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Citation, RuleTrust, Violation
 from bconnect_enforce.core.retention import Erasure
 from bconnect_enforce.core.trust import Marks
@@ -33,6 +35,16 @@ def zone_of(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError):
         sentence = f'timezone: found "{name}", allowed: a name such as Asia/Makassar'
         raise ConfigError(sentence) from None
+
+
+def local_day(stamp: int, zone: ZoneInfo) -> date:
+    """The local day of a stamp (ns)."""
+    return local_time(stamp, zone).date()
+
+
+def moment(text: str, zone: ZoneInfo) -> int:
+    """An ISO local time as a stamp (ns). Raises ValueError."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()) * 1_000_000_000
 
 
 def marks_of(settings: TrustSettings) -> Marks:

@@ -83,6 +83,12 @@ class Region:
         version = self.version(when)
         return version.stages.get(stage) if version else None
 
+    def is_unsure(self, stage: Stage, when: date) -> bool:
+        """Whether the period of a step could not be confirmed."""
+        version = self.version(when)
+        period = version.stages.get(stage) if version else None
+        return bool(version and version.unsure) or bool(period and period.unsure)
+
     def deadline(self, stage: Stage, stamp: int, zone: ZoneInfo) -> int | None:
         """The first moment [ns] that is too late for an offence at `stamp` [ns]; None: no limit
         is known. Days are the site's."""

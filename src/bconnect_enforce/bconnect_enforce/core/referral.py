@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bconnect_enforce.core.case import Case
 from bconnect_enforce.core.citation import Refused
 from bconnect_enforce.core.indonesian import (
     COLOURS,
@@ -22,7 +23,7 @@ from bconnect_enforce.core.indonesian import (
     number,
 )
 from bconnect_enforce.core.reasons import OFFENCES, ROAD_USERS
-from bconnect_enforce.core.records import Citation, EvidenceFile, Measure, Violation
+from bconnect_enforce.core.records import EvidenceFile, Violation
 from bconnect_site.kinds import (
     CitationStatus,
     Colour,
@@ -70,24 +71,6 @@ _PLATES: Mapping[PlateState, str] = {
     PlateState.NOT_VISIBLE: "tidak terlihat",
     PlateState.UNREADABLE: "tidak terbaca",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All the ledger holds about one citation; `lines` in the order written."""
-
-    lines: tuple[Citation, ...]
-    violation: Violation
-    measures: tuple[Measure, ...] = ()
-    erased: int | None = None  # stamp
-
-    @property
-    def number(self) -> str:
-        return self.lines[0].number
-
-    @property
-    def last(self) -> Citation:
-        return self.lines[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +367,3 @@ def _plain(case: Case, setting: Setting, pictures: tuple[Picture, ...]) -> dict[
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-__all__ = ["Case", "Picture", "Referral", "Setting", "choose", "left_out", "refer"]

@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bconnect_enforce.adapters.ledger import acts, erasing, jobs, rows
+from bconnect_enforce.adapters.ledger import acts, erasing, jobs, migrate, rows
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store, explain, read_only
 from bconnect_enforce.adapters.ledger.tables import citations, erasures, measures, violations
 from bconnect_enforce.core import citation as core
 from bconnect_enforce.core import retention
+from bconnect_enforce.core.case import Case
 from bconnect_enforce.core.events import ERASURE
 from bconnect_enforce.core.heeding import Heeding, compliance_by
 from bconnect_enforce.core.records import (
@@ -32,10 +33,9 @@ from bconnect_enforce.core.records import (
     TowJob,
     Violation,
 )
-from bconnect_enforce.core.referral import Case
 from bconnect_enforce.core.summary import Summary
 from bconnect_enforce.core.trust import Act, Marks
-from bconnect_site.kinds import Step, ViolationType
+from bconnect_site.kinds import CitationStatus, Step, ViolationType
 
 
 class Ledger:
@@ -202,6 +202,15 @@ class Ledger:
         with self._store.reading() as connection:
             return _current(connection, self._site)[-limit:]
 
+    def pending(self) -> list[Citation]:
+        """What waits for an officer, oldest first."""
+        with self._store.reading() as connection:
+            return [
+                line
+                for line in _current(connection, self._site)
+                if line.status is CitationStatus.PENDING_REVIEW
+            ]
+
     def manifests(self) -> frozenset[str]:
         """Paths of the manifests whose violations are stored."""
         query = select(violations.c.manifest)
@@ -260,6 +269,20 @@ class Ledger:
         connection.execute(
             citations.insert(), rows.citation_row(line) | {"year": year, "serial": serial}
         )
+
+
+def revision_of(url: str) -> str | None:
+    """The schema the ledger is at, read-only; None: an empty database. Raises LedgerError."""
+    engine, where = read_only(url)
+    try:
+        with engine.connect() as connection:
+            return migrate.revision(connection)
+    except migrate.WrongSchema as error:
+        raise LedgerError(f"{where}: {error}") from None
+    except DBAPIError as error:
+        raise LedgerError(explain(where, error)[0]) from error
+    finally:
+        engine.dispose()
 
 
 def read_summary(path: Path | str, site: str = "") -> Summary:

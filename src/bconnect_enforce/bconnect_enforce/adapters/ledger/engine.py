@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from bconnect_enforce.adapters.ledger import migrate
-from bconnect_site.environment import hide_password
 
 BUSY_SECONDS = 0.8
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/\s]+@")
 _READING = "bconnect_reading"
 _WRITER = int.from_bytes(b"bconnect", "big")  # PostgreSQL's advisory lock: one writer at a time
 # A server that vanishes without a word must not hold the node.
@@ -133,8 +134,9 @@ def parse(url: str) -> URL:
     if not parsed.database or kind not in ("sqlite", "postgresql") or parsed.drivername not in (
         "sqlite", "postgresql", "postgresql+psycopg",
     ):  # fmt: skip
+        found = _PASSWORD.sub(r"\1***@", url)
         raise LedgerError(
-            f'database: found "{hide_password(url)}", '
+            f'database: found "{found}", '
             "allowed: sqlite:///path or postgresql://user@host/database"
         )
     return parsed.set(drivername="postgresql+psycopg") if kind == "postgresql" else parsed

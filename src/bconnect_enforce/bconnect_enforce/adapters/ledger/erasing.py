@@ -28,6 +28,8 @@ _KEPT = (CitationStatus.PENDING_REVIEW, CitationStatus.CONFIRMED)
 def held(connection: Connection, site: str, before: int, only: str = "") -> list[retention.Held]:
     """What was seen until `before` and is no standing case; `only`: this violation alone."""
     last = select(func.max(citations.c.line)).group_by(citations.c.violation_id)
+    if only:
+        last = last.where(citations.c.violation_id == only)
     newest = select(citations).where(citations.c.line.in_(last)).subquery()
     gone = select(erasures.c.violation_id)
     query = (

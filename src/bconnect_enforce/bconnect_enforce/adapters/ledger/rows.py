@@ -12,8 +12,8 @@ from sqlalchemy import Column, Connection, func, select
 from sqlalchemy.engine import Row
 
 from bconnect_enforce.adapters.ledger.tables import citations, erasures, measures, violations
+from bconnect_enforce.core.case import Case
 from bconnect_enforce.core.records import Citation, EvidenceFile, Measure, Offence, Violation
-from bconnect_enforce.core.referral import Case
 from bconnect_enforce.core.summary import Summary
 from bconnect_site.kinds import (
     CitationStatus,
