@@ -10,6 +10,7 @@ import pytest
 
 from bconnect_enforce.core.records import Announcement
 from bconnect_enforce.core.voice import Drop, Quiet, VoiceQueue
+from bconnect_site.kinds import Colour
 
 S = 1_000_000_000
 START = 1_795_000_000 * S
@@ -74,6 +75,34 @@ def test_the_same_phrase_waits_once():
     queue = VoiceQueue(PHRASES)
     queue.add(order(1), START)
     assert names(queue.add(order(2), START)) == [("a2", Drop.SUPERSEDED)]
+
+
+def test_of_two_that_say_the_same_the_more_urgent_one_waits():
+    queue = VoiceQueue(PHRASES)
+    queue.add(order(1, priority=1), START)
+    assert names(queue.add(order(2, priority=5), START)) == [("a1", Drop.SUPERSEDED)]
+    assert names(queue.add(order(3, priority=2), START)) == [("a3", Drop.SUPERSEDED)]
+    taken, dropped = queue.take(START)
+    assert (taken.id, dropped, len(queue)) == ("a2", [], 0)
+
+
+def test_the_same_phrase_for_two_road_users_is_spoken_twice():
+    queue = VoiceQueue(PHRASES)
+    white, red = (replace(order(n), colour=c) for n, c in ((1, Colour.WHITE), (2, Colour.RED)))
+    assert queue.add(white, START) == []
+    assert queue.add(red, START) == []
+    assert [queue.take(START)[0].id for _ in "ab"] == ["a1", "a2"]
+
+
+def test_what_is_taken_is_not_touched_by_what_comes():
+    """Nothing cuts a running phrase: it has left the queue, and the urgent one is next."""
+    queue = VoiceQueue(PHRASES)
+    queue.add(order(1, priority=1), START)
+    running, _ = queue.take(START)
+    queue.add(order(2, "helmet", priority=1), START)
+    assert queue.add(order(3, "wrong_way", priority=9), START) == []
+    assert running.id == "a1"
+    assert [queue.take(START)[0].id for _ in "ab"] == ["a3", "a2"]
 
 
 def test_unknown_phrase():

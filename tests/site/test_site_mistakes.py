@@ -358,6 +358,39 @@ CASES: dict[str, tuple[str, str, str]] = {
         "  tiang: {adapter: alsa}\nladder:",
         "speakers.tiang: is written twice, in line 25 and line 26",
     ),
+    "horn without address": (
+        "ladder:",
+        "  corong: {adapter: rtp}\nladder:",
+        "speakers.corong.address: is missing; the adapter rtp needs it",
+    ),
+    "address of a sound card": (
+        "ladder:",
+        '  corong: {adapter: alsa, address: "rtp://192.0.2.7"}\nladder:',
+        "speakers.corong.address: has no meaning for the adapter alsa; rtp and http have an "
+        "address",
+    ),
+    "rtp address of a web horn": (
+        "ladder:",
+        '  corong: {adapter: http, address: "rtp://192.0.2.7"}\nladder:',
+        "speakers.corong.address: needs http://host/path or https://host/path, e.g. "
+        "http://192.0.2.7/play",
+    ),
+    "unknown codec": (
+        "ladder:",
+        '  corong: {adapter: rtp, address: "rtp://192.0.2.7?codec=mp3"}\nladder:',
+        'speakers.corong.address: codec: found "mp3"; allowed: L16, PCMA, PCMU',
+    ),
+    "password of a horn": (
+        "ladder:",
+        '  corong: {adapter: http, address: "http://a:b@192.0.2.7/"}\nladder:',
+        "speakers.corong.address: holds a password; keep it out of the file: write ${NAME} and "
+        "set NAME in the environment",
+    ),
+    "wrong address behind a login": (
+        "ladder:",
+        '  corong: {adapter: http, address: "http://${A}:${B}@192.0.2.7/#mp3"}\nladder:',
+        'speakers.corong.address: found "#mp3"; allowed: #wav, #mulaw',
+    ),
     "camera list instead of keys": (
         "  utara: {adapter",
         "  - {adapter",

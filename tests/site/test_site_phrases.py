@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from bconnect_site.errors import ConfigError
-from bconnect_site.kinds import ViolationType
+from bconnect_site.kinds import Colour, RoadUserKind, ViolationType
 from bconnect_site.phrases import Level, load_phrases
 
 SHIPPED = Path(__file__).parents[2] / "config" / "phrases.yaml"
@@ -68,6 +68,25 @@ def test_general_phrase_where_there_is_none_of_its_own(tmp_path: Path) -> None:
             "phrases.a: is written twice, in line 1 and line 1",
         ),
         (
+            "phrases: {a: {text: X, title: T}}\nroad_users: {lorry: truk}",
+            'road_users.lorry: no road user is called "lorry"; allowed: bicycle, bus, car, '
+            "minibus, motorcycle, pedestrian, truck",
+        ),
+        (
+            "phrases: {a: {text: X, title: T}}\ncolours: {pink: jambon}",
+            'colours.pink: no colour is called "pink"; allowed: black, blue, brown, green, '
+            "grey, orange, red, white, yellow",
+        ),
+        (
+            "phrases: {a: {text: X, title: T}}\nplaces: {Kiri: di kiri}",
+            'places.Kiri: "Kiri" is not a name; needs lower-case letters, digits and single '
+            "underscores, a letter first, at most 48 characters",
+        ),
+        (
+            "phrases: {a: {text: X, title: T}}\nplate: {intro: x, letters: a be ce, digits: nol}",
+            "plate.letters: needs 26 words, one for each character, found 3",
+        ),
+        (
             f"phrases: {{a: {{text: {'x' * 301}, title: T}}}}",
             "phrases.a.text: is longer than 300 characters",
         ),
@@ -83,3 +102,13 @@ def test_mistakes_of_a_phrases_file(tmp_path: Path, text: str, expected: str) ->
 
 def test_levels_are_those_the_ladder_knows() -> None:
     assert get_args(Level) == ("reprimand", "warning", "information")
+
+
+def test_words_for_everybody_in_every_colour() -> None:
+    words = load_phrases(SHIPPED).vocabulary
+    assert set(words.road_users) == {kind for kind in RoadUserKind if kind}
+    assert set(words.colours) == {colour for colour in Colour if colour}
+    assert words.anybody and words.plate and len(words.characters) == 36
+    assert (words.characters["K"], words.characters["0"]) == ("ka", "nol")
+    for text in (*words.road_users.values(), *words.colours.values(), *words.places.values()):
+        assert all(c.islower() or c in " -" for c in text), text

@@ -118,7 +118,7 @@ class RtpHorn:
             local = socket.inet_aton(a.interface)
             made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, local)
         elif a.interface:
-            index = socket.if_nametoindex(a.interface)
+            index = _index(a.interface)
             request = struct.pack("4s4si", bytes(4), bytes(4), index)  # struct ip_mreqn
             made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
             if not a.multicast:
@@ -146,6 +146,13 @@ class RtpHorn:
         return MouthError(
             f"{where}: cannot be reached ({why}); check its power, the network and the address"
         )
+
+
+def _index(interface: str) -> int:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        raise OSError(errno.ENODEV, f"no interface {interface}") from None
 
 
 def _raise_pending(opened: socket.socket) -> None:
