@@ -20,6 +20,7 @@ from bconnect_enforce.core.memory import Memory
 from bconnect_enforce.core.mouth import Guard, MouthError
 from bconnect_enforce.core.policy import rules_of
 from bconnect_enforce.core.records import Announcement, Citation
+from bconnect_enforce.core.rungs import Pole, Rung
 from bconnect_enforce.core.sound import Sound
 from bconnect_enforce.core.studio import Line, NoSound, Studio
 from bconnect_site.find import find_config_dir
@@ -220,7 +221,7 @@ def test_rules_of_the_shipped_sites():
     for name in ("corridors/beruang_madu", "corridors/demo", "vehicles/etle_01"):
         site = load_site(find_config_dir() / f"{name}.yaml").site
         rules = rules_of(site, load_phrases())
-        assert set(rules.hears) == set(site.speakers)
+        assert set(rules.poles) == set(site.speakers)
         assert rules.mode.name.lower() == site.ladder.mode
         for kind in ViolationType:
             for level in ("reprimand", "warning"):
@@ -234,14 +235,25 @@ def test_rules_follow_the_site_file(tmp_path):
         "cameras:\n  utara: {source: 'file:///x.mp4'}\n"
         "speakers:\n  tiang: {adapter: file, hears: [utara]}\n"
         "ladder:\n  mode: socialisation\n  until: 2026-12-31\n  cooldown: 3.0\n"
-        "  policies: {wrong_way: [announcement, tow]}\n"
+        "  policies: {wrong_way: [announcement, citation],\n"
+        "    illegal_parking: {watch: 9.0, rungs: [{after: 1, steps: [sticker]},\n"
+        "      {dwell: 90.0, steps: [tow]}]}}\n"
+        "  places: {ktl: {at: [utara], kinds: [wrong_way], policy: [citation],\n"
+        "    active: [{from: '16:00', to: '19:00'}]}}\n"
     )
     rules = rules_of(load_site(path).site, load_phrases())
     assert (rules.mode, rules.until) == (Mode.SOCIALISATION, date(2026, 12, 31))
-    assert (rules.cooldown, rules.speaker_pause) == (3 * S, 3 * S)
-    assert rules.hears == {"tiang": frozenset({"utara"})}
-    assert rules.policy(ViolationType.WRONG_WAY) == ("wrong_way", (Step.ANNOUNCEMENT, Step.TOW))
-    assert len(rules.not_carried_out()) == 1
+    assert rules.speaker_pause == 3 * S
+    assert rules.poles == {"tiang": Pole(frozenset({"utara"}))}
+    wrong_way = rules.policies["wrong_way"]
+    assert (wrong_way.name, wrong_way.cooldown) == ("wrong_way", 3 * S)
+    assert wrong_way.rungs == (Rung((Step.ANNOUNCEMENT, Step.CITATION)),)
+    parking = rules.policies["illegal_parking"]
+    assert parking.rung(0).steps == () and parking.rung(1).title("x", Step.STICKER) == "x.1.sticker"
+    assert parking.dwells(0) == (Rung((Step.TOW,), 0, 90 * S, "90s"),)
+    assert parking.watch_of(ViolationType.ILLEGAL_PARKING) == 9 * S
+    (place,) = rules.places
+    assert place.at == {("utara", "")} and place.kinds == {ViolationType.WRONG_WAY}
     wrong_way = rules.phrases[ViolationType.WRONG_WAY, "warning"]
     parking = rules.phrases[ViolationType.ILLEGAL_PARKING, "warning"]
     assert wrong_way.name == "wrong_way_warning"
