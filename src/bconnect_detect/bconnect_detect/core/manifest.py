@@ -29,7 +29,7 @@ from bconnect_site.sealed import FORMAT, OLD_FORMAT, canonical, sha256
 
 NAME = sealed.MANIFEST
 # What may leave the house. Everything else is an original and stays apart.
-OUTGOING = (sealed.VIOLATION, sealed.FACTS)
+OUTGOING = (*sealed.STAYS, sealed.VIOLATION, sealed.FACTS)
 
 __all__ = ["FORMAT", "NAME", "OLD_FORMAT", "Facts", "canonical", "sha256"]
 
