@@ -461,6 +461,66 @@ def test_a_webhook_that_is_none_is_refused(start, monkeypatch, more, env, senten
     assert ":p@" not in str(refusal.value)
 
 
+# --- with the ladder
+
+LADDER = """
+cameras:
+  simpang_utara:
+    source: "file:///nowhere.mp4"
+    zones:
+      bahu: {kind: no_parking, region: [[0.1, 0.2], [0.9, 0.2], [0.9, 1.0], [0.1, 1.0]],
+             basis: sign S-12}
+ladder:
+  mode: MODE
+  policies:
+    default: [reprimand]
+    illegal_parking: [{steps: [reprimand, sticker]}, {dwell: 60.0, steps: [tow]}]
+"""
+
+
+@pytest.mark.parametrize("mode", ["enforcement", "socialisation"])
+def test_from_the_sealed_violation_to_the_officers(graph, violation, now, wait_for, mode):
+    """The ladder asks, both nodes open their jobs; in socialisation nobody is asked anything."""
+    from bconnect_enforce.sticker_node import StickerNode
+    from bconnect_enforce.tow_node import TowNode
+
+    head = "site: demo\nkind: corridor\ntitle: Demo\n"
+    graph.ladder(head + LADDER.replace("MODE", mode))
+    params = {
+        "site_file": str(graph.tmp_path / "frozen.yaml"),
+        "database": f"sqlite:///{graph.tmp_path}/ledger.sqlite3",
+    }
+    for kind in (StickerNode, TowNode):
+        graph.add(kind, namespace="/demo", parameter_overrides=params)
+    jobs = graph.listen(Job, "tow_jobs", RECORD)
+    tasks = graph.listen(Task, "sticker_tasks", RECORD)
+    measures = graph.listen(messages.Measure, "measures", RECORD)
+    violations = graph.publisher(messages.Violation, "violations", RECORD)
+    made = violation(1, stamp=now())
+    (scene,) = made.evidence
+    m = messages.Violation(
+        evidence=[messages.Evidence(kind=int(scene.kind), path=scene.path, sha256=scene.sha256)]
+    )
+    m.finding = messages.Finding(
+        id=made.id, type=int(made.offence.type), site="demo", camera="simpang_utara", zone="bahu",
+        started=convert.time(now() - 61 * S), image_width=640, image_height=360,
+        measured=61.0, limit=60.0,
+    )  # fmt: skip
+    m.finding.header.stamp = m.header.stamp = convert.time(made.offence.stamp)
+    violations.publish(m)
+    if mode == "socialisation":
+        wait_for(lambda: [m.step for m in measures] == [Step.REPRIMAND])
+        graph.call(UpdateTowJob, "update_tow_job", tow("x", Job.STATUS_REQUESTED))
+        assert len(measures) == 1
+        assert (jobs, tasks) == ([], [])
+        return
+    wait_for(lambda: jobs and tasks)
+    assert (jobs[0].status, jobs[0].ordered_by) == (Job.STATUS_PROPOSED, "")
+    assert tasks[0].violation_id == jobs[0].violation_id == made.id
+    assert "stiker" in tasks[0].detail
+    assert "menunggu persetujuan petugas" in jobs[0].detail
+
+
 # --- killed
 
 

@@ -167,6 +167,7 @@ def _open(job: Any) -> bool:
 
 
 def _row(job: Any, zone: ZoneInfo) -> tuple[str, ...]:
+    own: tuple[str, ...]
     if isinstance(job, TowJob):
         own = (job.ordered_by or "-", job.truck or "-", job.yard or "-")
     else:
