@@ -25,7 +25,7 @@ from ladder_scenes import (
 from bconnect_enforce.core.compliance import Watchman
 from bconnect_enforce.core.ladder import Ladder
 from bconnect_enforce.core.rungs import SECOND, Rung, Shape
-from bconnect_site.kinds import Outcome, Step, ViolationType
+from bconnect_site.kinds import Outcome, SpeakerStateKind, Step, ViolationType
 
 HERE = (0.8, 0.6)
 LANE = Shape(
@@ -189,6 +189,29 @@ def test_a_phrase_that_was_not_spoken_has_no_effect_to_count(offence):
     record = tried(offence, ViolationType.ILLEGAL_PARKING, way, heard=False)
     assert record.outcome is Outcome.UNKNOWN
     assert record.detail == "moved off; the phrase was not heard"
+
+
+@pytest.mark.parametrize(
+    ("states", "heard"),
+    [
+        (["SPEAKING"], True),
+        (["SPEAKING", "IDLE"], True),
+        (["SPEAKING", "IDLE", "FAULT"], True),  # broken later
+        (["SPEAKING", "MUTED"], False),
+        (["SPEAKING", "FAULT"], False),
+        (["IDLE"], False),  # refused, and speaks of it as its last
+        (["FAULT"], False),
+    ],
+)
+def test_only_what_was_spoken_to_the_end_counts(states, heard, offence):
+    found = offence()
+    ladder = Ladder(ladder_rules())
+    (order,) = ladder.on_finding(found, sight(found)).announcements
+    for n, state in enumerate(states):
+        ladder.on_speaker("tiang_1", SpeakerStateKind[state], order.id, order.stamp + n)
+    answer = drive(ladder, found, stay(HERE, 0.5, 62))
+    expected = Outcome.IGNORED if heard else Outcome.UNKNOWN
+    assert [c.outcome for c in answer.compliance] == [expected]
 
 
 def test_its_id_may_change_behind_a_passing_bus(offence):

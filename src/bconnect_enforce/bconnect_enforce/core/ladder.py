@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from bconnect_enforce.core import answering
 from bconnect_enforce.core.answering import Case
@@ -38,6 +39,14 @@ __all__ = ["Answer", "Ladder", "Withheld"]
 
 WAITING = 2000  # violations that may wait at once
 LATE = 2 * SECOND  # after the watch: nothing more will come
+
+
+class _Said(Enum):
+    """How far a phrase came."""
+
+    BEGUN = 1
+    ENDED = 2
+    BROKEN_OFF = 3  # muted, or the mouth failed
 
 
 @dataclass(slots=True)
@@ -62,7 +71,7 @@ class Ladder:
         self.history = history or History(rules.history, rules.track_history, rules.history_limit)
         self._decider = Decider(rules, self.history)
         self._watchman = Watchman()
-        self._spoken: Memory[str, bool] = Memory(3600 * SECOND)
+        self._spoken: Memory[str, _Said] = Memory(3600 * SECOND)
         self._waiting: dict[str, _Waiting] = {}
 
     @property
@@ -131,8 +140,12 @@ class Ladder:
     def on_speaker(self, speaker: str, state: SpeakerStateKind, order: str, stamp: int) -> None:
         """What a pole says of itself; `order` is the announcement it speaks or spoke last."""
         self._decider.turns.heard(speaker, state, order)
-        if order and state in (SpeakerStateKind.SPEAKING, SpeakerStateKind.IDLE):
-            self._spoken.put(order, True, stamp)
+        known = self._spoken.get(order)
+        if state is SpeakerStateKind.SPEAKING and order:
+            self._spoken.put(order, _Said.BEGUN, stamp)
+        elif known is _Said.BEGUN:
+            ended = state is SpeakerStateKind.IDLE
+            self._spoken.put(order, _Said.ENDED if ended else _Said.BROKEN_OFF, stamp)
 
     def on_rejected(self, violation_id: str) -> None:
         """An officer found that it was none: it counts against nobody."""
