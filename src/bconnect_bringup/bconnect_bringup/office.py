@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from rclpy.clock import Clock
-
 from bconnect_bringup.console import table
 from bconnect_bringup.ledger import layout_of, local
 from bconnect_bringup.state import state_root
+from bconnect_detect.adapters import access_log, clock
+from bconnect_detect.adapters.sealed_folder import StoreError
 from bconnect_enforce import bookkeeping
 from bconnect_enforce.adapters.evidence_eraser import eraser
 from bconnect_enforce.adapters.ledger import HEAD, Ledger, LedgerError, revision_of
@@ -30,6 +30,7 @@ from bconnect_enforce.core.heeding import BY, Heeding
 from bconnect_enforce.core.records import Event, RuleTrust
 from bconnect_enforce.core.referral import Setting, refer
 from bconnect_enforce.core.trust import subject
+from bconnect_site import sealed
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import find_config_dir, resolve_site
 from bconnect_site.kinds import ViolationType, from_word, word
@@ -117,7 +118,7 @@ def refer_case(argv: Sequence[str]) -> int:
     parser.add_argument("--by", required=True, metavar="WHO", help="who hands it out")
     parser.add_argument("--why", default="validation by the police", help="to whom, for what")
     parser.add_argument(
-        "--sealed", action="store_true", help="with the originals of pictures that were blurred"
+        "--originals", action="store_true", help="with the pictures and the clip as they were"
     )
     _with_state(parser)
     options = parser.parse_args(argv)
@@ -130,17 +131,8 @@ def refer_case(argv: Sequence[str]) -> int:
         case = desk.ledger.case(options.number)
         if case is None:
             raise ConfigError(f'number: no citation is called "{options.number}"')
-        package = _package(desk, case, options.sealed)
-        detail = {
-            "zip_sha256": package.sha256,
-            "manifest_sha256": case.violation.manifest_sha256,
-            "originals": options.sealed,
-        }
-        # First the line, then the files: nothing goes out that is not written down.
-        desk.ledger.note(
-            Event(REFERRAL, desk.site.site, case.number, options.by, options.why, _now(),
-                  detail=json.dumps(detail, sort_keys=True))
-        )  # fmt: skip
+        package = _package(desk, case, options.originals)
+        _write_down(desk, case, package, options.by, options.why)
         try:
             for path in put(package, options.out):
                 print(path)
@@ -149,11 +141,25 @@ def refer_case(argv: Sequence[str]) -> int:
     return OK
 
 
-def _package(desk: Desk, case: Case, sealed: bool) -> Package:
+def _write_down(desk: Desk, case: Case, package: Package, who: str, why: str) -> None:
+    """First the lines, then the files: nothing goes out that is not written down."""
+    detail = {
+        "zip_sha256": package.sha256,
+        "manifest_sha256": case.violation.manifest_sha256,
+        "originals": package.originals,
+    }
+    told, now = json.dumps(detail, sort_keys=True), _now()
+    desk.ledger.note(Event(REFERRAL, desk.site.site, case.number, who, why, now, told))
+    store, folder = desk.layout.evidence_dir, Path(case.violation.manifest).parent
+    if package.originals and (store / folder.parents[1] / sealed.CHAIN).is_file():
+        access_log.write(store, now, who.strip(), why.strip(), "copied", [folder.name])
+
+
+def _package(desk: Desk, case: Case, originals: bool) -> Package:
     keys = desk.layout.keys_dir
     try:
         referral = refer(case, _setting(desk, case))
-        return pack(referral, case.violation, desk.layout.evidence_dir, keys, sealed)
+        return pack(referral, case.violation, desk.layout.evidence_dir, keys, originals)
     except (Tampered, UnreadablePicture) as error:
         raise ConfigError(f"evidence: {error}") from None
 
@@ -315,7 +321,7 @@ def _with_now(parser: argparse.ArgumentParser) -> None:
 def _now(text: str | None = None, zone: ZoneInfo | None = None) -> int:
     """ns; the machine's clock, or a local time."""
     if text is None or zone is None:
-        return int(Clock().now().nanoseconds)
+        return clock.now()
     try:
         return bookkeeping.moment(text, zone)
     except ValueError:
@@ -326,7 +332,7 @@ def _now(text: str | None = None, zone: ZoneInfo | None = None) -> int:
 def _sentences() -> Iterator[None]:
     try:
         yield
-    except (LedgerError, Refused) as error:
+    except (LedgerError, Refused, StoreError) as error:
         raise ConfigError(str(error)) from None
 
 

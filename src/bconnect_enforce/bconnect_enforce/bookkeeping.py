@@ -62,8 +62,8 @@ def marks_of(settings: TrustSettings) -> Marks:
 class Eraser(Protocol):
     """Takes the evidence of one violation away; asked twice it does nothing more."""
 
-    def __call__(self, manifest: str, why: str, stamp: int, /) -> None:
-        """Raises OSError or ValueError, with a sentence, where it is still there."""
+    def __call__(self, manifest: str, why: str, rule: str, stamp: int, /) -> None:
+        """Raises ValueError or ConfigError, with a sentence, where it is still there."""
 
 
 @dataclass
@@ -85,8 +85,8 @@ def retain(ledger: Ledger, erase: Eraser, days: int, now: int, who: str) -> Reta
     for erasure in ledger.unfinished_erasures():
         try:
             if erasure.manifest:
-                erase(erasure.manifest, f"{erasure.why}; {erasure.rule}", now)
-        except (OSError, ValueError, ConfigError) as error:
+                erase(erasure.manifest, erasure.why, erasure.rule, now)
+        except (ValueError, ConfigError) as error:
             done.failed.append(f"{erasure.manifest}: its evidence is still there: {error}")
             continue
         ledger.erased(erasure, who, now)

@@ -18,8 +18,10 @@ from pathlib import Path
 from bconnect_enforce.adapters.referral_pdf import render
 from bconnect_enforce.core.records import Violation
 from bconnect_enforce.core.referral import Referral, left_out
+from bconnect_site import sealed
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_OUTGOING = (sealed.MANIFEST, sealed.SIGNATURE, sealed.VIOLATION, sealed.FACTS)
 _STORED = frozenset({".jpg", ".jpeg", ".png", ".mp4", ".mkv"})
 
 
@@ -34,16 +36,17 @@ class Package:
     number: str
     files: Mapping[str, bytes]  # name: content; the PDF, the JSON, the zip
     sha256: str  # of the zip
+    originals: bool  # whether pictures that show bystanders are among them
 
 
 def pack(
-    referral: Referral, violation: Violation, root: Path, keys: Path | None, sealed: bool
+    referral: Referral, violation: Violation, root: Path, keys: Path | None, originals: bool
 ) -> Package:
-    """Gathers and checks everything. `sealed`: originals go out beside their blurred copies.
+    """Gathers and checks everything. `originals`: they go out beside their blurred copies.
 
     Raises Tampered, or referral_pdf.UnreadablePicture.
     """
-    behind = () if sealed else left_out(violation.evidence)
+    behind = () if originals else left_out(violation.evidence)
     evidence = dict(_evidence(root, violation, frozenset(f.path for f in behind)))
     number, plain = referral.number, dict(referral.plain)
     plain["evidence"] = plain["evidence"] | {
@@ -56,9 +59,12 @@ def pack(
         f"{number}.json": text.encode() + b"\n",
     }
     public = _public_key(keys, violation.key_id)
-    inside = files | public | {f"evidence/{name}": data for name, data in evidence.items()}
+    # `bconnect verify` knows a sealed folder by its own name
+    home = f"evidence/{Path(violation.manifest).parent.name}"
+    inside = files | public | {f"{home}/{name}": data for name, data in evidence.items()}
     packed = _zip(number, inside)
-    return Package(number, files | {f"{number}.zip": packed}, hashlib.sha256(packed).hexdigest())
+    digest = hashlib.sha256(packed).hexdigest()
+    return Package(number, files | {f"{number}.zip": packed}, digest, originals=not behind)
 
 
 def put(package: Package, out: Path) -> list[Path]:
@@ -79,9 +85,10 @@ def _evidence(
     on_disk = {str(p.relative_to(root)) for p in folder.rglob("*") if p.is_file()}
     if lost := sorted(set(known) - on_disk - behind):
         raise Tampered(f"{lost[0]}: is missing from the evidence store {root}")
-    for path in sorted(on_disk - behind):
-        name = str(Path(path).relative_to(folder.relative_to(root)))
-        yield name, _checked(root, path, known.get(path, ""))
+    for path in sorted(on_disk):
+        name = Path(path).relative_to(folder.relative_to(root)).as_posix()
+        if not behind or name in _OUTGOING or name.startswith(f"{sealed.RELEASE}/"):
+            yield name, _checked(root, path, known.get(path, ""))
 
 
 def _checked(root: Path, path: str, sha256: str) -> bytes:

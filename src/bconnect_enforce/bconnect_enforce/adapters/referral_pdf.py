@@ -72,7 +72,7 @@ def _head(pages: _Pages, referral: Referral) -> None:
     pages.cell(0, 7, latin(referral.number), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pages.set_font("helvetica", size=9)
     pages.set_text_color(*GREY)
-    pages.multi_cell(0, 4.5, NOTICE, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pages.multi_cell(0, 4.5, NOTICE, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
     pages.set_text_color(0)
 
 
@@ -128,8 +128,8 @@ def _pictures(pages: _Pages, shown: tuple[Picture, ...], files: Mapping[str, byt
         pages.set_font("helvetica", size=7)
         pages.set_text_color(*GREY)
         kind = "wajah dan pelat pihak lain disamarkan" if picture.blurred else "gambar asli"
-        pages.multi_cell(0, 3.5, latin(f"{picture.path} ({kind}), SHA-256 {picture.sha256}"),
-                         new_x=XPos.LMARGIN, new_y=YPos.NEXT)  # fmt: skip
+        words = latin(f"{picture.path} ({kind}), SHA-256 {picture.sha256}")
+        pages.multi_cell(0, 3.5, words, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align="L")
         pages.set_text_color(0)
         pages.ln(2.5)
 

@@ -39,6 +39,7 @@ SIGNALS: Mapping[SignalAspect, str] = {
     SignalAspect.FLASHING: "berkedip",
     SignalAspect.DARK: "padam",
 }
+_BASES = {"sign": "rambu", "marking": "marka", "signal": "APILL", "movement": "aturan gerakan"}
 _SPANS = {"day": "hari", "month": "bulan", "year": "tahun"}
 
 
@@ -65,3 +66,10 @@ def jail(span: str | None) -> str:
         return ""
     count, _, unit = span.partition(" ")
     return f"kurungan {count} {_SPANS.get(unit.rstrip('s'), unit)}".strip()
+
+
+def basis(text: str) -> str:
+    """ "sign S-12" as "rambu S-12", "movement rule" as "aturan gerakan"."""
+    kind, _, rest = text.partition(" ")
+    rest = "" if rest == "rule" else rest
+    return f"{_BASES.get(kind, kind)} {rest}".strip()

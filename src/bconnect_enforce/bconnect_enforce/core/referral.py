@@ -17,6 +17,7 @@ from bconnect_enforce.core.indonesian import (
     COLOURS,
     PLATE_COLOURS,
     SIGNALS,
+    basis,
     clock,
     fine,
     jail,
@@ -161,15 +162,13 @@ def _stem(path: str) -> str:
 
 
 def left_out(files: tuple[EvidenceFile, ...]) -> tuple[EvidenceFile, ...]:
-    """Originals that stay behind because a blurred copy goes out; the clip too where any copy
-    was made, for it shows bystanders."""
-    copies = {_stem(f.path) for f in files if f.kind is EvidenceKind.RELEASE}
-    return tuple(
-        f
-        for f in files
-        if f.kind is not EvidenceKind.RELEASE
-        and (_stem(f.path) in copies or (copies and f.kind is EvidenceKind.CLIP))
-    )
+    """What stays in the house because blurred copies go out instead: every original.
+
+    Without copies nothing is left out: the police receive what there is.
+    """
+    if not any(f.kind is EvidenceKind.RELEASE for f in files):
+        return ()
+    return tuple(f for f in files if f.kind not in (EvidenceKind.RELEASE, EvidenceKind.FACTS))
 
 
 def _offence(case: Case, setting: Setting) -> tuple[Row, ...]:
@@ -184,7 +183,7 @@ def _offence(case: Case, setting: Setting) -> tuple[Row, ...]:
         ("Tempat", ", ".join(place)),
     ]
     if not (math.isnan(seen.latitude) or math.isnan(seen.longitude)):
-        rows.append(("Koordinat", f"{number(seen.latitude, 6)}; {number(seen.longitude, 6)}"))
+        rows.append(("Koordinat (WGS 84)", f"{seen.latitude:.6f}, {seen.longitude:.6f}"))
     vehicle = ROAD_USERS[offence.road_user]
     if offence.colour is not Colour.UNKNOWN:
         vehicle += f", warna {COLOURS[offence.colour]}"
@@ -205,7 +204,7 @@ def _plate(seen: Violation) -> str:
 def _law(seen: Violation, setting: Setting) -> tuple[Row, ...]:
     rows = [
         ("Pasal", seen.offence.article.replace("Art.", "Pasal") or "tidak disebut"),
-        ("Dasar di lokasi", seen.basis or "tidak disebut"),
+        ("Dasar di lokasi", basis(seen.basis) or "tidak disebut"),
         ("Versi katalog hukum", seen.catalogue_version or "tidak disebut"),
     ]
     article = setting.article
@@ -219,7 +218,7 @@ def _law(seen: Violation, setting: Setting) -> tuple[Row, ...]:
         rows.append(("Sumber", setting.law_source))
     uncertain = _uncertain(article)
     if uncertain:
-        rows.append((f"Yang belum pasti {UNSURE}", uncertain))
+        rows.append(("Yang belum pasti", uncertain))
     if setting.law_note:
         rows.append(("Catatan", setting.law_note))
     return tuple(rows)
@@ -248,7 +247,7 @@ def _measured(seen: Violation) -> tuple[Row, ...]:
         rows.append(("Lampu lalu lintas", text))
     if not math.isnan(seen.confidence):
         rows.append(("Keyakinan mesin", f"{number(100 * seen.confidence, 0)} %"))
-    rows.append(("Penjelasan mesin", seen.explanation or "tidak ada"))
+    rows.append(("Catatan mesin (Inggris)", seen.explanation or "tidak ada"))
     return tuple(rows)
 
 
@@ -287,7 +286,7 @@ def _seal(seen: Violation) -> tuple[Row, ...]:
         ("SHA-256 manifes", seen.manifest_sha256),
         ("Kunci penanda tangan", seen.key_id or "tidak ditandatangani"),
     ]
-    rows += [("Tidak tersedia", text) for text in seen.missing]
+    rows += [("Tidak tersedia (Inggris)", text) for text in seen.missing]
     return tuple(rows)
 
 
