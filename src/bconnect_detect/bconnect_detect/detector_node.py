@@ -17,6 +17,7 @@ from bconnect_msgs.msg import RoadUserArray, SiteInfo
 from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.build import ADAPTERS, build_detector
 from bconnect_detect.convert import tracks_to_msg
+from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.detector import Detector as Model
 from bconnect_detect.core.detector import tidy
 from bconnect_detect.site_info import site_info
@@ -108,17 +109,16 @@ class Detector(BconnectNode):
     def _detect(self, model: Model, camera: str, frame: Frame, load: "_Load") -> None:
         began = time.monotonic()
         try:
-            found = tidy(model.detect(frame.image))
+            size = frame.width, frame.height
+            seen = tidy(model.detect(frame.image))
+            found = seen.to_tracks(frame.stamp, camera, size, frame.frame_id)
+            found = coloured(found, frame.image)
         except Exception as error:  # a broken frame must not stop the other cameras
             self.health.drop("broken frame")
             self.health.error(f"{camera}: frame dropped: {error}")
             return
         load.done(camera, time.monotonic() - began)
-        size = frame.width, frame.height
-        self.send(
-            self._out[camera],
-            tracks_to_msg(found.to_tracks(frame.stamp, camera, size, frame.frame_id)),
-        )
+        self.send(self._out[camera], tracks_to_msg(found))
 
 
 class _Load:

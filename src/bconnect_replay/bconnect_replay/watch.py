@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from bconnect_detect.adapters.onnx_detector import OnnxDetector
 from bconnect_detect.adapters.weights import resolve
+from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.lamp import Lamp, crop, read_head
 from bconnect_detect.core.types import SignalReading, Tracks
 from bconnect_replay.adapters.bag import BagReader, BagWriter
@@ -123,7 +124,8 @@ def _look(
             reading = lamp.look(aspect, confidence, stamp)
             if reading is not None:
                 readings.append(reading)
-        yield detector.detect(image).to_tracks(stamp, camera, size), readings
+        found = detector.detect(image).to_tracks(stamp, camera, size)
+        yield coloured(found, image), readings
 
 
 def _write_users(bag: BagWriter, site: str, found: Tracks) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.colour import ColourVotes
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import RoadUserKind
@@ -31,11 +32,13 @@ class Ids:
         self._offset = 0
         self._highest = 0
         self._votes: Memory[NDArray[np.float64]] = Memory(lambda: np.zeros(_KINDS), _FORGET_KIND)
+        self._colours = ColourVotes()
 
     def begin(self) -> None:
         """A new scene: ids go on above all those given, they never repeat."""
         self._offset = self._highest
         self._votes.clear()
+        self._colours.clear()
 
     def number(self, raw: NDArray[np.int64], group: int, groups: int = 2) -> NDArray[np.int64]:
         """Ids from 1 up for a tracker's own ids (from 0; negative: none, becomes 0).
@@ -47,7 +50,7 @@ class Ids:
         return ids
 
     def settle(self, found: Tracks, ids: NDArray[np.int64]) -> Tracks:
-        """Rows with an id, each with the kind its track has mostly been."""
+        """Rows with an id, each with the kind and colour its track has mostly been."""
         self._votes.expire(found.stamp)
         tracked = replace(found, track_id=ids).select(ids > 0)
         kinds = tracked.kind.copy()
@@ -56,4 +59,4 @@ class Ids:
             votes *= _FADE
             votes[kinds[row]] += tracked.confidence[row]
             kinds[row] = int(votes.argmax())
-        return replace(tracked, kind=kinds)
+        return self._colours.settle(replace(tracked, kind=kinds))
