@@ -330,8 +330,8 @@ def main() -> int:
         f" {options.rounds} findings, {POLES} poles, tracks of {POLES} cameras at 10 Hz,"
         f" shipped phrases, vehicles addressed. `python benchmarks/ladder_latency.py --write`.\n\n"
         f"{report(found)}\n\n"
-        "A violation of a kind that can be seen to be obeyed (parking, stopping, wrong way, stop\n"
-        "line, speeding) waits on purpose until the watch has ended, 12 to 60 s: not in the table.\n"
+        "A violation of a kind that can be seen to be obeyed (parking, stopping, wrong way,\n"
+        "stop line, speeding) waits on purpose until its watch has ended (12 to 60 s): not in it.\n"
     )
     print(text)
     if options.write:

@@ -49,6 +49,9 @@ class _Said(Enum):
     BROKEN_OFF = 3  # muted, or the mouth failed
 
 
+HEARD = (_Said.BEGUN, _Said.ENDED)
+
+
 @dataclass(slots=True)
 class _Waiting:
     """A violation of which not everything is decided; `until` by our clock."""
@@ -204,7 +207,8 @@ class Ladder:
             entry.watching, entry.outcome = False, report.outcome
             self.history.touch(entry)
         said = [
-            answering.compliance(report, order, order.id in self._spoken) for order in report.orders
+            answering.compliance(report, order, self._spoken.get(order.id) in HEARD)
+            for order in report.orders
         ]
         return Answer(compliance=tuple(said)) + self._release(report.offence.id, now)
 
