@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,10 @@ from bconnect_site.kinds import Mode, Step, StickerStatus, TowStatus, ViolationT
 S = 1_000_000_000
 NOW = 1_764_000_000 * S
 TERMS = tow.Terms(yard="Dishub", trucks=("derek_1", "derek_2"), propose_for=900 * S)
+WAY = [
+    *(TowStatus.PROPOSED, TowStatus.REQUESTED, TowStatus.ACKNOWLEDGED),
+    *(TowStatus.EN_ROUTE, TowStatus.DONE, TowStatus.CANCELLED),
+]
 ORDERED = {TowStatus.REQUESTED, TowStatus.ACKNOWLEDGED, TowStatus.EN_ROUTE, TowStatus.DONE}
 
 
@@ -283,7 +288,8 @@ def test_pauses_grow_to_a_limit_and_are_forgotten() -> None:
 
 # --- no sequence whatsoever
 
-OFFICERS = st.sampled_from(["", " ", "\u200b", "--", "Sari", "Adi"])
+NAMED = ("Sari", "Adi")
+OFFICERS = st.sampled_from([*NAMED, "", " ", "\u200b", "--"])
 TEXTS = st.sampled_from(["", "salah", "derek_1", "derek_2", "gerobak", "x" * 300])
 
 
@@ -295,6 +301,7 @@ class Towing(RuleBasedStateMachine):
         self.now = NOW
         self.jobs: dict[str, list[TowJob]] = {}
         self.said_yes: dict[str, str] = {}  # job: officer of an accepted REQUESTED
+        self.by_hand: set[tuple[str, int]] = set()  # states that a service call made
         self.sent: list[TowJob] = []
 
     def put(self, job: TowJob | None) -> None:
@@ -303,14 +310,37 @@ class Towing(RuleBasedStateMachine):
             assert job.revision == len(history) + 1
             history.append(job)
 
+    @rule(n=st.integers(0, 2))
+    def proposal(self, n: int) -> None:
+        self.measure(n, Step.TOW, Mode.ENFORCEMENT)
+
     @rule(n=st.integers(0, 2), step=st.sampled_from(Step), mode=st.sampled_from(Mode))
+    def any_measure(self, n: int, step: Step, mode: Mode) -> None:
+        self.measure(n, step, mode)
+
     def measure(self, n: int, step: Step, mode: Mode) -> None:
         try:
             job = tow.proposed(measure_of(n, step, mode), self.now)
         except Refused:
             return
+        assert (step, mode) == (Step.TOW, Mode.ENFORCEMENT)
         if job.id not in self.jobs:
             self.put(job)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), status=st.sampled_from(TowStatus), officer=OFFICERS)
+    def service(self, data: st.DataObject, status: TowStatus, officer: str) -> None:
+        """Well filled in, but for the name perhaps."""
+        id_ = data.draw(st.sampled_from(sorted(self.jobs)))
+        self.ask(tow.Change(id_, status, officer, "derek_1", "Kota", "x"))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), officer=OFFICERS)
+    def next_step(self, data: st.DataObject, officer: str) -> None:
+        """The step that would be lawful now."""
+        id_ = data.draw(st.sampled_from(sorted(self.jobs)))
+        at = WAY.index(self.jobs[id_][-1].status)
+        self.ask(tow.Change(id_, WAY[min(at + 1, 4)], officer, "derek_2", "", ""))
 
     @precondition(lambda self: self.jobs)
     @rule(
@@ -321,15 +351,24 @@ class Towing(RuleBasedStateMachine):
         yard=TEXTS,
         detail=TEXTS,
     )
-    def service(self, data: st.DataObject, status: TowStatus, officer: str, **texts: str) -> None:
+    def any_service(
+        self, data: st.DataObject, status: TowStatus, officer: str, **texts: str
+    ) -> None:
         id_ = data.draw(st.sampled_from(sorted(self.jobs)))
-        wanted = tow.Change(id_, status, officer, **texts)
+        self.ask(tow.Change(id_, status, officer, **texts))
+
+    def ask(self, wanted: tow.Change) -> None:
+        before = self.jobs[wanted.id][-1]
         try:
-            job = tow.changed(self.jobs[id_][-1], wanted, self.now, TERMS)
+            job = tow.changed(before, wanted, self.now, TERMS)
         except Refused:
             return
-        if status is TowStatus.REQUESTED:
-            self.said_yes[id_] = officer.strip()
+        assert wanted.officer in NAMED
+        if wanted.status is TowStatus.REQUESTED:
+            assert before.status is TowStatus.PROPOSED
+            assert self.now <= before.stamp + TERMS.propose_for
+            self.said_yes[wanted.id] = wanted.officer
+        self.by_hand.add((job.id, job.revision))
         self.put(job)
 
     @rule(why=st.sampled_from(["it left", "rejected"]))
@@ -340,6 +379,9 @@ class Towing(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 600, 1000]))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds * S
+
+    @rule()
+    def look(self) -> None:
         for history in self.jobs.values():
             self.put(tow.expired(history[-1], self.now, TERMS))
 
@@ -358,9 +400,16 @@ class Towing(RuleBasedStateMachine):
         for id_, history in self.jobs.items():
             for job in history:
                 if job.status in ORDERED or job.ordered_by:
-                    assert job.ordered_by == self.said_yes[id_] in ("Sari", "Adi")
+                    assert job.ordered_by == self.said_yes[id_]
         assert all(job.ordered_by for job in self.sent)
         assert all(self.said_yes.get(job.id) for job in self.sent)
+
+    @invariant()
+    def by_itself_it_only_drops_what_nobody_ordered(self) -> None:
+        for history in self.jobs.values():
+            for before, job in pairwise(history):
+                if (job.id, job.revision) not in self.by_hand and before.ordered_by:
+                    assert job.status is before.status
 
     @invariant()
     def states_follow_one_another(self) -> None:
@@ -375,11 +424,7 @@ class Towing(RuleBasedStateMachine):
 
     @staticmethod
     def order_of(history: Sequence[TowJob]) -> list[int]:
-        way = [
-            *(TowStatus.PROPOSED, TowStatus.REQUESTED, TowStatus.ACKNOWLEDGED),
-            *(TowStatus.EN_ROUTE, TowStatus.DONE, TowStatus.CANCELLED),
-        ]
-        return [way.index(job.status) for job in history]
+        return [WAY.index(job.status) for job in history]
 
 
 Towing.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
