@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from ladder_scenes import ladder_rules, policy
+from ladder_scenes import ladder_rules, policy, sight
 
 from bconnect_enforce.adapters.history_store import HistoryError, HistoryStore, read_secret
+from bconnect_enforce.core import facts
 from bconnect_enforce.core.history import Decided, History, digest
 from bconnect_enforce.core.ladder import Ladder
 from bconnect_enforce.core.rungs import DAY, SECOND, Rung
@@ -272,7 +273,7 @@ def test_of_many_who_make_it_at_once_one_wins(tmp_path):
 
 
 def remembering(path, said, keep=30 * DAY):
-    return Remembering(path, keep, 1000, lambda: 0, said.append)
+    return Remembering(path, "demo", keep, 1000, lambda: 0, said.append)
 
 
 def test_memory_survives_a_restart(offence, tmp_path):
@@ -323,3 +324,72 @@ def test_without_a_file_there_is_this_run_only(offence):
     stop.set()
     memory.run(stop)
     assert said == [] and not memory.kept
+
+
+def test_what_waits_survives_a_restart_and_is_decided(offence, violation, tmp_path, store):
+    ladder = Ladder(ladder_rules())
+    ladder.on_finding(offence(), sight(offence()))
+    sealed = replace(violation(), plate="KT 1234 AB", plate_state=PlateState.READ)
+    ladder.on_violation(sealed, offence().stamp + 5 * SECOND)
+    assert ladder.undecided == (sealed,)
+    memory = remembering(tmp_path / "history.sqlite3", [])
+    memory.put(ladder.history.drain())
+    memory.wait(ladder.undecided)
+    memory._write()
+    again = remembering(tmp_path / "history.sqlite3", [])
+    second = Ladder(ladder_rules())
+    second.load(again.take())
+    answer = second.resume(again.undecided, offence().stamp + 10 * SECOND)
+    assert Step.CITATION not in [m.step for m in answer.measures] and second.waiting == 1
+    answer = second.on_time(offence().stamp + 70 * SECOND)
+    (measure,) = [m for m in answer.measures if m.step is Step.CITATION]
+    assert "selama 61 detik (UU 22/2009 Pasal 287(3))" in measure.reason
+    # decided: nothing is left for a third run, and another site never had it
+    again.wait(second.undecided)
+    again._write()
+    assert remembering(tmp_path / "history.sqlite3", []).undecided == []
+    store().keep_undecided("elsewhere", [sealed])
+    assert remembering(tmp_path / "history.sqlite3", []).undecided == []
+    assert b"1234" not in (tmp_path / "history.sqlite3").read_bytes()
+
+
+def test_facts_of_a_violation_are_decided_like_itself(violation):
+    for each in (violation(), violation(scene=False), replace(violation(), limit=3.0)):
+        read = facts.violation(facts.text(each))
+        assert read.offence == each.offence and read.has_scene == each.has_scene
+        assert (read.measured, str(read.limit)) == (each.measured, str(each.limit))
+    with pytest.raises(ValueError, match="facts of a violation"):
+        facts.violation("{}")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from bconnect_enforce.adapters.history_store import HistoryStore
+from bconnect_enforce.core.history import Entry
+from bconnect_site.kinds import ViolationType
+store = HistoryStore(Path(sys.argv[1]), 10**18, 10**6)
+n = len(store.load())
+print("ready", flush=True)
+while True:
+    store.save([Entry(f"{n}-{i}", n, ViolationType.RED_LIGHT, "c", "w") for i in range(5)], n)
+    n += 1
+    print(n, flush=True)
+"""
+
+
+def test_killed_in_the_middle_of_writing_the_file_is_whole(child, store, tmp_path):
+    path, written = tmp_path / "history.sqlite3", 0
+    for round_ in range(4):
+        process = child(WRITER, str(path))
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(3 + 5 * round_):
+            process.stdout.readline()
+            written += 5
+        process.kill()
+        process.wait()
+        # what was said to be written is there, and each write is whole
+        found = len(store(limit=10**6, keep=10**18).load())
+        assert found >= written and found % 5 == 0
+        written = found

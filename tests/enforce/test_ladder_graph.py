@@ -230,3 +230,19 @@ def test_messages_become_looks(offence):
     with pytest.raises(ValueError, match="1 road users, but a column"):
         seen_from(broken, "utara")
     assert len(seen_from(messages.RoadUserArray(), "utara").track_id) == 0
+
+
+def test_what_waits_when_the_ladder_ends_is_decided_by_the_next(
+    graph, offence, violation, wait_for, tmp_path
+):
+    measures = graph.listen(messages.Measure, "measures", RECORD)
+    first = start_ladder(graph, tmp_path, "ladder")
+    violations = graph.publisher(messages.Violation, "violations", RECORD)
+    now = graph.probe.get_clock().now().nanoseconds
+    violations.publish(violation_of(violation(1, stamp=now - 55 * S)))
+    wait_for(lambda: first._ladder.waiting == 1)
+    graph.remove(first)
+    wait_for(lambda: violations.get_subscription_count() == 0)
+    graph.probe.destroy_publisher(violations)  # and nobody repeats the violation
+    start_ladder(graph, tmp_path, "ladder_again")
+    wait_for(lambda: [m.step for m in measures if m.step == Step.CITATION], 20.0)

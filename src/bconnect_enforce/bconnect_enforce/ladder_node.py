@@ -51,7 +51,7 @@ class Ladder(BconnectNode):
         rules = rules_of(loaded.site, load_phrases(phrases))
         path = Path(self.params.history_file) if self.params.history_file else None
         self._memory = Remembering(
-            path, rules.history, rules.history_limit, self.now, self.health.error
+            path, loaded.site.site, rules.history, rules.history_limit, self.now, self.health.error
         )
         self._ladder = ladder.Ladder(rules, digest=partial(digest, self._memory.secret))
         self._ladder.load(self._memory.take())
@@ -70,6 +70,7 @@ class Ladder(BconnectNode):
         self._listen(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
         self.create_timer(TICK, self.on_time, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._say_mode(rules)
+        self._carry_out(self._ladder.resume(self._memory.undecided, self.now()))
         self.worker("history", self._memory.run)
 
     def _listen(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> None:
@@ -142,6 +143,7 @@ class Ladder(BconnectNode):
             )
         self._watch()
         self._memory.put(self._ladder.history.drain())
+        self._memory.wait(self._ladder.undecided)
 
     def _watch(self) -> None:
         """Listens to the tracks of the cameras that are watched, and of no other."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bconnect_enforce.adapters.history_store import HistoryError, HistoryStore, read_secret
 from bconnect_enforce.core.history import Entry
+from bconnect_enforce.core.records import Violation
 
 PAUSE = 0.5  # s between two writes
 LOOK = 10  # writes' pauses until we look what other sites wrote, with nothing of our own to write
@@ -27,16 +28,20 @@ class Remembering:
     def __init__(
         self,
         path: Path | None,
+        site: str,
         keep: int,
         limit: int,
         now: Callable[[], int],
         say: Callable[[str], None],
     ) -> None:
-        self._path, self._keep, self._limit = path, keep, limit
+        self._path, self._site, self._keep, self._limit = path, site, keep, limit
         self._now, self._say = now, say
         self._out: deque[Entry] = deque(maxlen=BACKLOG)
         self._in: deque[list[Entry]] = deque()
         self._store: HistoryStore | None = None
+        self._waits: tuple[Violation, ...] | None = None  # not written yet
+        self._written: tuple[Violation, ...] = ()
+        self.undecided: list[Violation] = []  # what an earlier run left
         self.secret = os.urandom(32)
         if path is None:
             return
@@ -48,6 +53,8 @@ class Remembering:
             return
         try:
             self._in.append(self._opened().load())
+            self.undecided = self._opened().undecided(site)
+            self._written = tuple(self.undecided)
         except HistoryError as error:
             self._fail(error)
 
@@ -60,6 +67,11 @@ class Remembering:
         if self._path is not None:
             self._out.extend(entries)
 
+    def wait(self, violations: tuple[Violation, ...]) -> None:
+        """What is undecided now, in full."""
+        if self._path is not None and violations != self._written:
+            self._written = self._waits = violations
+
     def take(self) -> list[Entry]:
         """What was remembered elsewhere since the last time."""
         return self._in.popleft() if self._in else []
@@ -69,7 +81,7 @@ class Remembering:
         idle = 0
         while not stop.wait(PAUSE if self._store is not None else RETRY):
             idle += 1
-            if self._out or idle >= LOOK or self._store is None:
+            if self._out or self._waits is not None or idle >= LOOK or self._store is None:
                 idle = 0
                 self._write()
         if self._store is not None:
@@ -88,10 +100,14 @@ class Remembering:
         entries = {
             entry.id: entry for entry in (self._out.popleft() for _ in range(len(self._out)))
         }
+        waits, self._waits = self._waits, None
         try:
             others = self._opened().save(entries.values(), self._now())
+            if waits is not None:
+                self._opened().keep_undecided(self._site, waits)
         except HistoryError as error:
             self._out.extendleft(reversed(entries.values()))
+            self._waits = waits if self._waits is None else self._waits
             self._fail(error)
             return
         if others:

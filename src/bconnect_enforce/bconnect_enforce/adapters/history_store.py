@@ -36,7 +36,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
+from bconnect_enforce.core import facts
 from bconnect_enforce.core.history import Decided, Entry
+from bconnect_enforce.core.records import Violation
 from bconnect_enforce.core.rungs import DAY
 from bconnect_site.kinds import Outcome, Step, ViolationType
 
@@ -57,6 +59,14 @@ offences = Table(
     Column("counts", Boolean, nullable=False),
     Column("outcome", Integer, nullable=False),
     Column("decided", String, nullable=False),
+)
+# Violations of which not everything is decided; no plate: the offence's row has its digest.
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("facts", String, nullable=False),
 )
 
 
@@ -100,6 +110,20 @@ class HistoryStore:
             self._seen = change
             self._forget(connection, now)
             return others
+
+    def undecided(self, site: str) -> list[Violation]:
+        """What a site's ladder left undecided."""
+        with self._writing() as connection:
+            rows = connection.execute(select(waiting.c.facts).where(waiting.c.site == site))
+            return [facts.violation(text) for (text,) in rows]
+
+    def keep_undecided(self, site: str, violations: Iterable[Violation]) -> None:
+        """Replaces what is undecided of a site."""
+        with self._writing() as connection:
+            connection.execute(delete(waiting).where(waiting.c.site == site))
+            for each in violations:
+                row = {"id": each.id, "site": site, "facts": facts.text(each)}
+                connection.execute(insert(waiting).values(row).on_conflict_do_nothing())
 
     def close(self) -> None:
         self._engine.dispose()

@@ -123,6 +123,18 @@ class Ladder:
             answer += self._release(next(iter(self._waiting)), now, force=True)
         return answer
 
+    @property
+    def undecided(self) -> tuple[Violation, ...]:
+        """What waits, so that a restart need not lose it; hand it to `resume`."""
+        return tuple(waiting.violation for waiting in self._waiting.values())
+
+    def resume(self, violations: Iterable[Violation], now: int) -> Answer:
+        """What waited when an earlier run ended."""
+        answer = Answer()
+        for violation in violations:
+            answer += self.on_violation(violation, now)
+        return answer
+
     def on_tracks(self, seen: Seen, now: int = 0) -> Answer:
         """One image of a camera that is watched."""
         now = now or seen.stamp
