@@ -28,9 +28,6 @@ def revision(connection: Connection) -> str | None:
     if "schema" not in tables:
         return None
     version = connection.scalar(text("SELECT max(version) FROM schema"))
-    if version is None:
-        # created, and killed before its first row: as good as empty
-        return None if tables == ["schema"] else BASELINE
     if version != _FIRST:
         raise WrongSchema(f"schema version {version}, this software takes over {_FIRST}")
     return BASELINE
