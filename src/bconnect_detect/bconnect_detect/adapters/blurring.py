@@ -13,8 +13,6 @@ from bconnect_site.kinds import RoadUserKind
 
 Image = NDArray[np.uint8]  # (h, w, 3) BGR
 
-BLOCK = 14  # px at least; letters of a plate that is legible at all are smaller
-BLOCKS = 5  # over the shorter side of a region, at most
 OVERLAP = 0.2  # of a tile
 TILED = 900  # px; a wider picture is looked at whole and in quarters
 
@@ -26,12 +24,11 @@ def cover(image: Image, veil: Veil) -> Image:
     cannot.
     """
     made = image.copy()
-    for box in veil.blur:
-        x0, y0, x1, y1 = _pixels(box, image)
+    for spot in sorted(veil.blur, key=lambda spot: spot.block):  # where two meet: the coarser
+        x0, y0, x1, y1 = _pixels(spot.box, image)
         if x1 - x0 < 1 or y1 - y0 < 1:
             continue
-        block = max(BLOCK, min(x1 - x0, y1 - y0) // BLOCKS)
-        size = max((x1 - x0) // block, 1), max((y1 - y0) // block, 1)
+        size = max(int((x1 - x0) / spot.block), 1), max(int((y1 - y0) / spot.block), 1)
         small = cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
         made[y0:y1, x0:x1] = cv2.resize(small, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
     for box in veil.keep:

@@ -24,6 +24,11 @@ SAME = 0.45  # IoU of two boxes of one vehicle
 PART = 0.8  # of a box inside the offender's: a part of it seen once more
 NEARER = 0.04  # of the offender's height that a foot must stand lower to be nearer
 PLATE = 0.25  # of a plate's box added around it
+# Sizes of the blocks that replace the picture: a letter, or half a face, and no smaller.
+BLOCK = 14.0  # px at least
+BLOCK_VEHICLE = 1 / 14  # of a vehicle's height: as high as its plate
+BLOCK_TWO_WHEELS = 1 / 8
+BLOCK_HEAD = 0.13  # of a person's width, and of the region's height: half a face
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,18 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
-    """What to blur, and over that what to leave as it was. Pixels."""
+class Spot:
+    """A region that is replaced by blocks of their mean colour. Pixels."""
 
-    blur: tuple[Box, ...] = ()
+    box: Box
+    block: float  # side of a block
+
+
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """What to make illegible, and over that what to leave as it was. Pixels."""
+
+    blur: tuple[Spot, ...] = ()
     keep: tuple[Box, ...] = ()
 
 
@@ -58,15 +71,15 @@ def veil(
         plate: the offender's plate; None: not known.
     """
     others = [one for one in seen if offender is None or not _is(one, offender, seen)]
-    blur: list[Box] = []
+    blur: list[Spot] = []
     for one in others:
         spot = _head(one.box) if one.kind == RoadUserKind.PEDESTRIAN else _low(one)
-        blur += _not_hidden(spot, one, offender)
+        blur += [Spot(box, spot.block) for box in _not_hidden(spot.box, one, offender)]
     own = [found for found in plates if offender and _owns(offender, found, others)]
     spared = [plate] if plate and _finite(plate) else own
     keep = [_grown(box, PLATE) for box in spared]
     blur += [
-        _grown(found, PLATE)
+        Spot(_grown(found, PLATE), max(BLOCK, found[3] - found[1]))
         for found in plates
         if found not in own and all(_share(found, box) < 0.5 for box in keep)
     ]
@@ -102,17 +115,21 @@ def _sits(person: Box, machine: Box) -> bool:
     )
 
 
-def _low(one: Seen) -> Box:
+def _low(one: Seen) -> Spot:
     """Where a vehicle bears its plates; the whole of it where faces may be known, or on two."""
     x0, y0, x1, y1 = one.box
     whole = one.kind not in FOUR_WHEELS or y1 - y0 >= FACES
-    top = y0 if whole else y1 - LOW * (y1 - y0)
-    return _wider((x0, top, x1, y1 + 0.03 * (y1 - y0)))
+    height = y1 - y0
+    top = y0 if whole else y1 - LOW * height
+    share = BLOCK_VEHICLE if one.kind in FOUR_WHEELS else BLOCK_TWO_WHEELS
+    return Spot(_wider((x0, top, x1, y1 + 0.03 * height)), max(BLOCK, share * height))
 
 
-def _head(person: Box) -> Box:
+def _head(person: Box) -> Spot:
     x0, y0, x1, y1 = person
-    return _wider((x0, y0 - 0.06 * (y1 - y0), x1, y0 + HEAD * (y1 - y0)))
+    top, bottom = y0 - 0.06 * (y1 - y0), y0 + HEAD * (y1 - y0)
+    block = BLOCK_HEAD * max(x1 - x0, bottom - top)
+    return Spot(_wider((x0, top, x1, bottom)), max(BLOCK, block))
 
 
 def _not_hidden(spot: Box, one: Seen, offender: Seen | None) -> list[Box]:
