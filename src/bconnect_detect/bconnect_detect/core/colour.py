@@ -26,7 +26,7 @@ _COLOURS = len(Colour)
 _X = np.linspace(0.18, 0.82, 10, dtype=np.float32)  # shares of the box
 _Y = np.linspace(0.42, 0.80, 6, dtype=np.float32)  # below the windows
 # Hues [degrees, -60 to 300] where one colour ends and the next begins.
-_HUE_ENDS = np.array([-25.0, 8.0, 36.0, 68.0, 170.0, 262.0])
+_HUE_ENDS = np.array([-25.0, 8.0, 33.0, 68.0, 170.0, 262.0])
 _HUES = np.array(
     [
         Colour.UNKNOWN,
