@@ -23,7 +23,8 @@ from bconnect_site.loader import LoadedSite
 
 SITE, PLAZA, JALAN, SCENARIO = "demo", "plaza", "jalan", "demo_street"
 SOURCES = {PLAZA: "DEMO_PLAZA", JALAN: "DEMO_JALAN"}
-SETTLE = 3.0  # s without news after which nothing more is expected
+# The ladder gives up on a silent camera after 3 s, and only then decides what waited for it.
+SETTLE = 6.0  # s without news after which nothing more is expected
 PATIENCE = 40.0  # s for what is in flight at the end
 LOADING = 120.0  # s for the detector to load its model, on a cold disk
 TICK = 0.1  # s
