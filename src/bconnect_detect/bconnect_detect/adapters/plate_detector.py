@@ -42,6 +42,12 @@ class FoundPlate:
         c = self.corners
         return float(np.linalg.norm(c[3] - c[0]) + np.linalg.norm(c[2] - c[1])) / 2
 
+    def shifted(self, x: float, y: float) -> "FoundPlate":
+        """The plate in a picture of which this one is a part that begins at (x, y)."""
+        b = self.box
+        moved = (self.corners + np.array((x, y))).astype(np.float32)
+        return FoundPlate((b[0] + x, b[1] + y, b[2] + x, b[3] + y), self.confidence, moved)
+
 
 def detector_weights() -> Weights:
     """The model of the package. Raises ConfigError: not installed, or another one."""

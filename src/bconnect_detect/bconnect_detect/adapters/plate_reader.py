@@ -20,9 +20,10 @@ from bconnect_detect.adapters.plate_detector import (
     rectified,
 )
 from bconnect_detect.adapters.plate_ocr import PlateOcr, ocr_weights
+from bconnect_detect.adapters.plate_patch import Patch
 from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.core.detector import Detections, ModelInfo, tidy
-from bconnect_detect.core.geometry import iou
+from bconnect_detect.core.geometry import clipped, iou
 from bconnect_detect.core.plate import (
     NOT_INSTALLED,
     Image,
@@ -44,6 +45,11 @@ from bconnect_site.settings import PlateSettings
 
 MOST_STILLS = 7
 ANCHOR = SECOND // 4  # a still this near the finding's stamp shows the offender in its box
+MOST_SEARCHES = 3  # stills in which vehicles and plates are looked for with the models
+SURE, WEAK = 0.25, 0.08  # confidence of a plate; a weak one counts where no sure one is
+PLATE_SAME, BODY_SAME = 0.8, 0.7  # correlation of what is the same a moment later
+PLATE_REACH = 1.0  # widths of the vehicle a plate may have come between two stills
+LOWER = 0.35  # of the vehicle's height, left out by later attempts
 MARGIN = 0.08  # of the vehicle's box, kept around it
 MOST_VEHICLES = 12  # looked at closely when plates are to be blurred
 NUMBER_ROW = 0.74  # of a plate's height: above the row of the expiry date
@@ -109,60 +115,69 @@ class OnnxPlateReader:
         if not ordered or abs(ordered[0][0] - finding.stamp) > ANCHOR:
             why = "there is no still of the moment itself"
             return PlateReading(PlateState.UNREADABLE, frames=len(ordered), reason=why)
-        chase = Chase(finding, ordered[0][1])
+        hunt = Hunt(finding, ordered[0][1])
         looks: list[Look] = []
         for stamp, image in ordered:
             if self._clock() > end:
                 why = f"reading took longer than {self._timeout:g} s"
                 return PlateReading(PlateState.UNREADABLE, frames=len(looks), reason=why)
-            vehicles = self._vehicles_in(image)
-            box, others = chase.find(stamp, image, vehicles)
-            looks.append(self._look(stamp, image, kind, box, others))
+            looks.append(self._look(hunt, stamp, image, kind))
         self.looks = tuple(looks)
         return conclude(looks, kind, self._rules, self._needs)
 
+    def _look(self, hunt: "Hunt", stamp: int, image: Image, kind: RoadUserKind) -> Look:
+        found = hunt.plate_again(stamp, image)
+        if found is None:
+            if hunt.searches >= MOST_SEARCHES:
+                return Look(stamp, reason="the plate was not found again in the still")
+            box, others = hunt.vehicle(stamp, image, self._vehicles_in(image))
+            if box is None:
+                return Look(stamp, reason="the vehicle was not found again in the still")
+            plates = self._plates_at(image, box, hunt.searches - 1)
+            own = own_plate(box, kind, others, candidates(plates), (image.shape[1], image.shape[0]))
+            if isinstance(own, Refusal):
+                return Look(stamp, reason=own.reason, seen=own.seen)
+            found = next(plate for plate in plates if plate.box == own.box)
+            hunt.plate_found(stamp, image, found)
+        flat = rectified(image, found)
+        parsed, colour = self.parse(flat), base_colour(flat[: round(NUMBER_ROW * len(flat))])
+        if isinstance(parsed, Doubt):
+            return Look(stamp, found.box, found.height, colour, None, parsed.reason, seen=True)
+        return Look(stamp, found.box, found.height, colour, parsed, seen=True)
+
     def find_plates(self, image: Image) -> list[Box]:
-        """See ``PlateReader.find_plates``: the whole picture, and each larger vehicle closely."""
-        found = [plate.box for plate in self._plates.find(image)]
+        """See ``PlateReader.find_plates``: the whole picture, and each larger vehicle closely.
+
+        Low plates on vehicles that are not found themselves are missed.
+        """
+        found = [plate.box for plate in self._plates.find(np.ascontiguousarray(image), WEAK)]
         boxes = self._vehicles_in(image).boxes
         largest = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).prod(axis=1))[:MOST_VEHICLES]
         for box in boxes[largest]:
-            for plate, _ in self._plates_at(image, _box(box)):
-                if all(iou(plate, other) < SAME for other in found):
-                    found.append(plate)
+            for plate in self._plates_at(image, _box(box)):
+                if all(iou(plate.box, other) < SAME for other in found):
+                    found.append(plate.box)
         return found
 
     def _vehicles_in(self, image: Image) -> Detections:
         found = tidy(self._vehicles.detect(image))
         return found.select(np.isin(found.kind, list(VEHICLES)))
 
-    def _plates_at(self, image: Image, box: Box) -> list[tuple[Box, FoundPlate]]:
-        """Plates in and around a box, in pixels of the picture, each with itself in the crop."""
+    def _plates_at(self, image: Image, box: Box, attempt: int = 0) -> list[FoundPlate]:
+        """Plates in and around a box, in pixels of the picture.
+
+        Later attempts look at the lower part only, then at it with its contrast raised: what one
+        still hides, another view of the next may show.
+        """
         left, top, right, bottom = around(box, image)
+        if attempt:
+            top = int(top + LOWER * (bottom - top))
         if right - left < 8 or bottom - top < 8:
             return []
-        found = self._plates.find(image[top:bottom, left:right])
-        shift = (left, top, left, top)
-        placed = [tuple(v + s for v, s in zip(p.box, shift, strict=True)) for p in found]
-        return [((b[0], b[1], b[2], b[3]), p) for b, p in zip(placed, found, strict=True)]
-
-    def _look(
-        self, stamp: int, image: Image, kind: RoadUserKind, box: Box | None, others: list[Box]
-    ) -> Look:
-        if box is None:
-            return Look(stamp, reason="the vehicle was not found again in the still")
-        found = self._plates_at(image, box)
-        candidates = [Candidate(at, plate.confidence) for at, plate in found]
-        own = own_plate(box, kind, others, candidates, (image.shape[1], image.shape[0]))
-        if isinstance(own, Refusal):
-            return Look(stamp, reason=own.reason, seen=own.seen)
-        plate = found[candidates.index(own)][1]
-        left, top, right, bottom = around(box, image)
-        flat = rectified(image[top:bottom, left:right], plate)
-        parsed, colour = self.parse(flat), base_colour(flat[: round(NUMBER_ROW * len(flat))])
-        if isinstance(parsed, Doubt):
-            return Look(stamp, own.box, plate.height, colour, None, parsed.reason, seen=True)
-        return Look(stamp, own.box, plate.height, colour, parsed, seen=True)
+        crop = np.ascontiguousarray(image[top:bottom, left:right])
+        if attempt > 1:
+            crop = raised(crop)
+        return [plate.shifted(left, top) for plate in self._plates.find(crop, WEAK)]
 
     def parse(self, plate: Image) -> Parsed | Doubt:
         """One upright plate: every view must say the same."""
@@ -179,50 +194,88 @@ class OnnxPlateReader:
         return Parsed(seen[0].area, seen[0].number, seen[0].suffix, chances)
 
 
-class Chase:
-    """Finds the offender in one still after the other, outwards from the finding's moment."""
+class Hunt:
+    """Finds the offender and its plate in one still after the other, outwards from the moment."""
 
     def __init__(self, finding: Finding, image: Image) -> None:
         x, y = image.shape[1] / finding.width, image.shape[0] / finding.height
         box = finding.road_user.box
+        self.searches = 0  # for vehicles and plates with the models: what takes the time
         self._kind = finding.road_user.kind
         self._start: Box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
-        self._known: list[tuple[int, Box]] = []  # where it was, by stamp
+        self._known: list[tuple[int, Box]] = []  # where the vehicle was
         self._looks = appearance(image, self._start)
+        self._body = Patch(image, self._start)
+        self._plates: list[tuple[int, FoundPlate, Patch]] = []
 
-    def find(self, stamp: int, image: Image, vehicles: Detections) -> tuple[Box | None, list[Box]]:
+    def vehicle(
+        self, stamp: int, image: Image, vehicles: Detections
+    ) -> tuple[Box | None, list[Box]]:
         """Its box in a still (None: not found) and the boxes of the other vehicles."""
+        self.searches += 1
         boxes = [_box(row) for row in vehicles.boxes]
         if not self._known:
             # The rule saw it there; the still's own detection only refines the box.
             best = max(boxes, key=lambda b: iou(b, self._start), default=self._start)
             own = best if iou(best, self._start) >= SAME else self._start
             self._known.append((stamp, own))
-            return own, [b for b in boxes if b is not best or own is self._start]
+        else:
+            found = self._again(stamp, image, vehicles, boxes)
+            if found is None:
+                return None, boxes
+            own = found
+            self._known.append((stamp, own))
+        return own, [b for b in boxes if iou(b, own) < SAME]
+
+    def plate_again(self, stamp: int, image: Image) -> FoundPlate | None:
+        """A plate found before, found again where its surroundings look the same."""
+        if not self._plates:
+            return None
+        at, plate, patch = min(self._plates, key=lambda known: abs(known[0] - stamp))
+        others = [known for known in self._plates if known[0] != at]
+        move = (0.0, 0.0)
+        if others:
+            before_at, before, _ = min(others, key=lambda known: abs(known[0] - stamp))
+            share = (stamp - at) / (at - before_at)
+            (x, y), (u, v) = _middle(plate.box), _middle(before.box)
+            move = share * (x - u), share * (y - v)
+        moved = patch.find(image, move, PLATE_REACH * (self._start[2] - self._start[0]))
+        if moved is None or moved.score < PLATE_SAME:
+            return None
+        again = FoundPlate(moved.box(plate.box), plate.confidence, moved.points(plate.corners))
+        if clipped(again.box, image.shape[1], image.shape[0]):
+            return None
+        self.plate_found(stamp, image, again)
+        return again
+
+    def plate_found(self, stamp: int, image: Image, plate: FoundPlate) -> None:
+        """Remembers where the plate was and what is around it."""
+        box = plate.box
+        x, y = 0.5 * (box[2] - box[0]), 1.2 * (box[3] - box[1])
+        wide = (box[0] - x, box[1] - y, box[2] + x, box[3] + y)
+        self._plates.append((stamp, plate, Patch(image, wide)))
+
+    def _again(
+        self, stamp: int, image: Image, vehicles: Detections, boxes: list[Box]
+    ) -> Box | None:
         seen = [
             Vehicle(RoadUserKind(int(k)), b, likeness(self._looks, appearance(image, b)))
             for k, b in zip(vehicles.kind, boxes, strict=True)
         ]
-        before, move = self._expected(stamp)
-        index = follow(before, move, self._kind, seen)
-        if index is None:
-            return None, boxes
-        self._known.append((stamp, boxes[index]))
-        self._known.sort()
-        return boxes[index], [b for i, b in enumerate(boxes) if i != index]
+        _, before = min(self._known, key=lambda known: abs(known[0] - stamp))
+        index = follow(before, (0.0, 0.0), self._kind, seen)
+        if index is not None:
+            return boxes[index]
+        moved = self._body.find(image, (0.0, 0.0), 0.5 * (self._start[2] - self._start[0]))
+        if moved is None or moved.score < BODY_SAME:
+            return None
+        return moved.box(self._start)
 
-    def _expected(self, stamp: int) -> tuple[Box, Pair]:
-        """The nearest box known, and how far it should have come by its last move."""
-        ordered = sorted(self._known, key=lambda known: abs(known[0] - stamp))
-        at, box = ordered[0]
-        if len(ordered) < 2:
-            return box, (0.0, 0.0)
-        other_at, other = ordered[1]
-        share = (stamp - at) / (at - other_at) if at != other_at else 0.0
-        return box, (
-            share * ((box[0] + box[2]) - (other[0] + other[2])) / 2,
-            share * ((box[1] + box[3]) - (other[1] + other[3])) / 2,
-        )
+
+def candidates(plates: Sequence[FoundPlate]) -> list[Candidate]:
+    """The sure ones; where there is none, the weak ones."""
+    sure = [plate for plate in plates if plate.confidence >= SURE]
+    return [Candidate(plate.box, plate.confidence) for plate in sure or plates]
 
 
 def around(box: Box, image: Image) -> tuple[int, int, int, int]:
@@ -231,6 +284,13 @@ def around(box: Box, image: Image) -> tuple[int, int, int, int]:
     height, width = image.shape[:2]
     low = (int(max(box[0] - x, 0)), int(max(box[1] - y, 0)))
     return (*low, int(min(box[2] + x, width)), int(min(box[3] + y, height)))
+
+
+def raised(image: Image) -> Image:
+    """The picture with its contrast raised where it is flat."""
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
+    lab[..., 0] = cv2.createCLAHE(3.0, (8, 8)).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.uint8)
 
 
 def appearance(image: Image, box: Box) -> NDArray[np.float32]:
@@ -281,3 +341,7 @@ def make_reader(
 def _box(row: NDArray[np.float32]) -> Box:
     x_min, y_min, x_max, y_max = (float(v) for v in row)
     return x_min, y_min, x_max, y_max
+
+
+def _middle(box: Box) -> Pair:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

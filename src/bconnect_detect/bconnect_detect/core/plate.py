@@ -71,8 +71,10 @@ def conclude(
     if not any(look.seen for look in looks):
         why = _commonest(looks) or "there was no still to look at"
         return PlateReading(PlateState.NOT_VISIBLE, frames=len(looks), reason=why)
-    if not plates:
-        return PlateReading(PlateState.UNREADABLE, frames=len(looks), reason=_commonest(looks))
+    # A still that leaves open whose plate it is tells against the others too.
+    if open_whose := [look for look in looks if look.seen and look.box is None]:
+        why = _commonest(open_whose)
+        return PlateReading(PlateState.UNREADABLE, frames=len(looks), reason=why)
     high = [look for look in plates if look.height >= needs.height]
     if not high:
         best = max(plates, key=lambda look: look.height)

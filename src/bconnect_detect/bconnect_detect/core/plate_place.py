@@ -52,7 +52,7 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why no plate is the offender's; ``seen``: a plate was there, but whose is not sure."""
+    """Why no plate is the offender's; ``seen``: one is there, but whose or which is not sure."""
 
     reason: str
     seen: bool
@@ -98,7 +98,7 @@ def own_plate(
     if any(_contests(plate.box, other, vehicle) for other in others):
         return Refusal("another vehicle covers the place of the plate", seen=True)
     if clipped(plate.box, *still):
-        return Refusal("the plate is cut by the picture's border", seen=True)
+        return Refusal("the plate is cut by the picture's border", seen=False)
     return plate
 
 
