@@ -289,7 +289,7 @@ def test_pauses_grow_to_a_limit_and_are_forgotten() -> None:
 # --- no sequence whatsoever
 
 NAMED = ("Sari", "Adi")
-OFFICERS = st.sampled_from([*NAMED, "", " ", "\u200b", "--"])
+OFFICERS = st.sampled_from([*NAMED, *NAMED, "", " ", "\u200b", "--"])
 TEXTS = st.sampled_from(["", "salah", "derek_1", "derek_2", "gerobak", "x" * 300])
 
 
@@ -310,11 +310,11 @@ class Towing(RuleBasedStateMachine):
             assert job.revision == len(history) + 1
             history.append(job)
 
-    @rule(n=st.integers(0, 2))
+    @rule(n=st.integers(0, 1))
     def proposal(self, n: int) -> None:
         self.measure(n, Step.TOW, Mode.ENFORCEMENT)
 
-    @rule(n=st.integers(0, 2), step=st.sampled_from(Step), mode=st.sampled_from(Mode))
+    @rule(n=st.integers(0, 1), step=st.sampled_from(Step), mode=st.sampled_from(Mode))
     def any_measure(self, n: int, step: Step, mode: Mode) -> None:
         self.measure(n, step, mode)
 
@@ -376,7 +376,7 @@ class Towing(RuleBasedStateMachine):
         for history in self.jobs.values():
             self.put(tow.over(history, why, self.now))
 
-    @rule(seconds=st.sampled_from([1, 600, 1000]))
+    @rule(seconds=st.sampled_from([600, 1000]))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds * S
 
@@ -427,5 +427,5 @@ class Towing(RuleBasedStateMachine):
         return [WAY.index(job.status) for job in history]
 
 
-Towing.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Towing.TestCase.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
 TestTowing = Towing.TestCase
