@@ -10,6 +10,7 @@ from bconnect_msgs import msg as messages
 from bconnect_enforce import convert
 from bconnect_enforce.convert_ladder import seen_from, sight_from
 from bconnect_node.qos import EVENT, RECORD, STREAM
+from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import freeze
 from bconnect_site.kinds import CitationStatus, Outcome, SpeakerStateKind, Step
 from bconnect_site.loader import load_site
@@ -211,6 +212,16 @@ def test_tracks_are_let_go_when_nobody_is_watched(graph, offence, wait_for, monk
     # no tracks come: three seconds later the watch is over
     wait_for(lambda: tracks.get_subscription_count() == 0)
     assert node._tracks == {} and node._wanted == {} and node._looked == {}
+
+
+def test_a_place_nobody_can_call_out_is_refused_at_start(graph):
+    wrong = SITE.replace("basis: sign S-12", "basis: sign S-12, place: lajur_kirri")
+    with pytest.raises(ConfigError) as refused:
+        graph.ladder(wrong)
+    assert str(refused.value) == (
+        'cameras.simpang_utara.zones.bahu.place: no place is called "lajur_kirri" in '
+        'phrases.yaml; did you mean "lajur_kiri"?'
+    )
 
 
 def test_messages_become_looks(offence):

@@ -19,7 +19,7 @@ from bconnect_enforce.core.rungs import (
     Shape,
 )
 from bconnect_site import ladder as written
-from bconnect_site.errors import ConfigError
+from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.kinds import Mode, Step, ViolationType, from_word
 from bconnect_site.model import Site
 from bconnect_site.phrases import Phrases
@@ -44,8 +44,9 @@ MINUTE = 60 * SECOND
 
 
 def rules_of(site: Site, phrases: Phrases) -> Rules:
-    """The policy of a site. Raises ConfigError for a word that is no step."""
+    """The policy of a site. Raises ConfigError for a place that has no spoken name."""
     ladder = site.ladder
+    _check_places(site, phrases)
     return Rules(
         timezone=ZoneInfo(site.timezone),
         mode=from_word(Mode, ladder.mode, "mode"),
@@ -70,6 +71,18 @@ def rules_of(site: Site, phrases: Phrases) -> Rules:
         same_kind=ladder.counts == "kind",
         when_obeyed=ladder.when_obeyed,
     )
+
+
+def _check_places(site: Site, phrases: Phrases) -> None:
+    known = phrases.vocabulary.places
+    wrong = [
+        f'cameras.{camera}.zones.{name}.place: no place is called "{zone.place}" in phrases.yaml'
+        f"{suggest(zone.place, known)}"
+        for camera, name, zone in site.zones()
+        if zone.place is not None and zone.place not in known
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
 
 
 def _ns(seconds: float) -> int:
