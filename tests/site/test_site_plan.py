@@ -82,8 +82,12 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     assert (tracker["cameras"], tracker["rates"]) == (["a", "b"], [10.0, 10.0])
     assert tracker["lost_seconds"] == 2.0
     assert tracker["site_file"] == "/state/x/site.yaml"
-    for name in ("signal", "rule_checker", "ladder"):
+    for name in ("signal", "rule_checker"):
         assert node(made, f"/x/{name}").parameters == {"site_file": "/state/x/site.yaml"}
+    assert node(made, "/x/ladder").parameters == {
+        "site_file": "/state/x/site.yaml",
+        "history_file": "/state/history.sqlite3",
+    }
     assert node(made, "/x/evidence").parameters == {
         "site_file": "/state/x/site.yaml",
         "evidence_dir": "/state/x/evidence",

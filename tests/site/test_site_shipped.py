@@ -87,9 +87,8 @@ def schema_of(path: Path) -> tuple[str, dict[str, Any]]:
 def test_file_names_its_schema_and_keeps_it(path: Path) -> None:
     plain, _, _ = read_yaml(path, path.name)
     name, wanted = schema_of(path)
-    expected = {"corridors": "site", "vehicles": "site", "law": "law"}.get(
-        path.parent.name, path.stem
-    )
+    by_folder = {"corridors": "site", "vehicles": "site", "law": "law", "regions": "regions"}
+    expected = by_folder.get(path.parent.name, path.stem)
     assert name == f"{expected}.schema.json"
     jsonschema.Draft202012Validator(wanted).validate(json.loads(json.dumps(plain, default=str)))
 
