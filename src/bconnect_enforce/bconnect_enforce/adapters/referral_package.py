@@ -47,7 +47,7 @@ def pack(
     Raises Tampered, or referral_pdf.UnreadablePicture.
     """
     behind = () if originals else left_out(violation.evidence)
-    evidence = dict(_evidence(root, violation, frozenset(f.path for f in behind)))
+    evidence = dict(_evidence(root, violation, bool(behind)))
     number, plain = referral.number, dict(referral.plain)
     plain["evidence"] = plain["evidence"] | {
         "left_out": [{"path": f.path, "sha256": f.sha256} for f in behind]
@@ -73,21 +73,24 @@ def put(package: Package, out: Path) -> list[Path]:
     return [_write(out / name, data) for name, data in package.files.items()]
 
 
-def _evidence(
-    root: Path, violation: Violation, behind: frozenset[str]
-) -> Iterator[tuple[str, bytes]]:
-    """Every file of the sealed folder by its name inside, checked against the ledger."""
+def _evidence(root: Path, violation: Violation, outgoing: bool) -> Iterator[tuple[str, bytes]]:
+    """Files of the sealed folder by their names inside, all of it checked against the ledger.
+
+    `outgoing`: only what may leave the house.
+    """
     known = {f.path: f.sha256 for f in violation.evidence}
     known[violation.manifest] = violation.manifest_sha256
     folder = (root / violation.manifest).parent
     if not (root / violation.manifest).is_file():
         raise Tampered(f"{violation.manifest}: is not in the evidence store {root}")
     on_disk = {str(p.relative_to(root)) for p in folder.rglob("*") if p.is_file()}
-    if lost := sorted(set(known) - on_disk - behind):
+    if lost := sorted(set(known) - on_disk):
         raise Tampered(f"{lost[0]}: is missing from the evidence store {root}")
+    for path in sorted(known):  # what stays behind was touched no more than what goes out
+        _checked(root, path, known[path])
     for path in sorted(on_disk):
         name = Path(path).relative_to(folder.relative_to(root)).as_posix()
-        if not behind or name in _OUTGOING or name.startswith(f"{sealed.RELEASE}/"):
+        if not outgoing or name in _OUTGOING or name.startswith(f"{sealed.RELEASE}/"):
             yield name, _checked(root, path, known.get(path, ""))
 
 

@@ -74,10 +74,11 @@ def weigh(
 ) -> list[RuleTrust]:
     """The trust in every pair that has decisions or acts; what may act first, by name.
 
+    Acts come in the order written: two clocks may disagree about theirs.
     A pair without a standing act whose interval misses its mark comes out as observe only:
     the caller records the act.
     """
-    last = {(act.camera, act.type): act for act in sorted(acts, key=lambda act: act.stamp)}
+    last = {(act.camera, act.type): act for act in acts}
     by_pair: dict[Pair, list[Verdict]] = {pair: [] for pair in last}
     for verdict in verdicts:
         by_pair.setdefault((verdict.camera, verdict.type), []).append(verdict)
@@ -90,7 +91,7 @@ def weigh(
 
 def fallen(trusts: Iterable[RuleTrust], acts: Iterable[Act]) -> list[RuleTrust]:
     """Those that are disarmed now and were not before."""
-    last = {(act.camera, act.type): act for act in sorted(acts, key=lambda act: act.stamp)}
+    last = {(act.camera, act.type): act for act in acts}
     return [t for t in trusts if t.observe_only and not _disarmed(last.get((t.camera, t.type)))]
 
 
