@@ -91,6 +91,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     assert node(made, "/x/evidence").parameters == {
         "site_file": "/state/x/site.yaml",
         "evidence_dir": "/state/x/evidence",
+        "keys_dir": "/state/x/keys",
     }
     assert node(made, "/x/tiang/speaker").parameters == {
         "speaker": "tiang",
