@@ -6,7 +6,6 @@ import os
 import posixpath
 import threading
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ class SpeakerParams:
 
 
 class Speaker(BconnectNode):
-    """The callbacks fill the queue; one worker is the mouth."""
+    """The callbacks fill the queue; one worker makes sounds, one is the mouth."""
 
     params: SpeakerParams
 
@@ -85,6 +84,7 @@ class Speaker(BconnectNode):
         )
         self.create_service(SetBool, "~/mute", self.on_mute)
         self._publish()
+        self.worker("studio", self._prepare_all)
         self.worker("mouth", self._speak_all)
 
     def on_announcement(self, m: messages.Announcement) -> None:
@@ -118,29 +118,27 @@ class Speaker(BconnectNode):
         self._hush.set()
         super().close()
 
+    def _prepare_all(self, stop: threading.Event) -> None:
+        for sentence in self._studio.prepare_all():
+            if sentence:
+                self.health.error(sentence)
+            if stop.is_set():
+                return
+
     def _speak_all(self, stop: threading.Event) -> None:
         self._look(always=True)
-        to_prepare: Iterator[str] | None = self._studio.prepare_all()
         while not stop.is_set():
             with self._wake:
                 order, dropped = self._queue.take(self.now())
                 if order is not None:
                     self._hush.clear()
-                elif not dropped and to_prepare is None and not stop.is_set():
+                elif not dropped and not stop.is_set():
                     self._wake.wait(0.5)
             self._count(dropped)
             if order is not None:
                 self._speak(order)
-            elif to_prepare is not None:  # one sound, then back to the orders
-                to_prepare = self._prepare(to_prepare)
             else:
                 self._look()
-
-    def _prepare(self, steps: Iterator[str]) -> Iterator[str] | None:
-        sentence = next(steps, None)
-        if sentence:
-            self.health.error(sentence)
-        return steps if sentence is not None else None
 
     def _look(self, always: bool = False) -> None:
         """While nobody speaks: is the mouth still there?"""

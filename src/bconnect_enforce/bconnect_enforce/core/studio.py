@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -29,7 +30,8 @@ class Studio:
     `say` synthesises a text, `read` reads a recording, both raise NoSound; `load` gives the
     cached sound of a digest or None; `save` may fail silently: it is only a cache. `voice` is
     the name of voice and pace, part of the digest. `rate` is the mouth's in Hz, 0: any.
-    `pieces` are the texts that may stand before a phrase. Use one Studio from one thread.
+    `pieces` are the texts that may stand before a phrase. One thread may prepare while another
+    asks for sounds: it waits at most for the one sound that is being made.
     """
 
     lines: dict[str, Line]
@@ -43,22 +45,22 @@ class Studio:
     pieces: tuple[str, ...] = ()
     _ready: dict[str, Sound] = field(default_factory=dict)
     _said: dict[str, Sound] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare_all(self) -> Iterator[str]:
         """Makes one sound at each step, phrases first; yields what went wrong, or nothing."""
         for name in self.lines:
-            if name not in self._ready:
-                try:
-                    yield self._make(name)
-                except NoSound as error:
-                    yield f"phrase {name}: {error}"
+            try:
+                yield self._make(name)
+            except NoSound as error:
+                yield f"phrase {name}: {error}"
         for text in self.pieces:
-            if text not in self._said:
-                try:
+            try:
+                with self._making:
                     self._said[text] = self._finished(self._synthesised(text))
-                    yield ""
-                except NoSound as error:
-                    yield str(error)
+                yield ""
+            except NoSound as error:
+                yield str(error)
 
     @property
     def unready(self) -> int:
@@ -78,14 +80,16 @@ class Studio:
         return joined([*(sound for sound in before if sound), self._ready[name]], PAUSE)
 
     def _make(self, name: str) -> str:
-        line, wrong = self.lines[name], ""
-        sound = None
-        if line.recording:
-            try:
-                sound = self.read(line.recording)
-            except NoSound as error:
-                wrong = f"phrase {name}: {error}; the synthesiser speaks instead"
-        self._ready[name] = self._finished(sound or self._synthesised(line.text))
+        line, wrong, sound = self.lines[name], "", None
+        with self._making:
+            if name in self._ready:
+                return ""
+            if line.recording:
+                try:
+                    sound = self.read(line.recording)
+                except NoSound as error:
+                    wrong = f"phrase {name}: {error}; the synthesiser speaks instead"
+            self._ready[name] = self._finished(sound or self._synthesised(line.text))
         return wrong
 
     def _finished(self, sound: Sound) -> Sound:
