@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from bconnect_msgs.msg import Capture, CaptureRequest, Evidence, SiteInfo
+from bconnect_msgs.msg import (
+    CameraStatus,
+    Capture,
+    CaptureRequest,
+    Evidence,
+    SignalState,
+    SiteInfo,
+)
 from bconnect_msgs.msg import Finding as FindingMsg
 from bconnect_msgs.msg import Violation as ViolationMsg
 
@@ -20,7 +29,7 @@ from bconnect_detect import convert, sealing_site, verify
 from bconnect_detect.adapters.drawing import decode
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_detect.evidence_node import EvidenceNode
-from bconnect_node.qos import EVENT, RECORD, STATE
+from bconnect_node.qos import EVENT, RECORD, STATE, STREAM
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import freeze
 from bconnect_site.keys import publics
@@ -327,3 +336,118 @@ def test_a_store_that_is_a_file_refuses_the_start(room: Room) -> None:
     room.store.write_text("not a folder")
     with pytest.raises(ConfigError, match=r"evidence_dir: .*it must be a folder"):
         room.start()
+
+
+def test_facts_tell_what_signal_and_camera_said_around_the_moment(
+    room: Room, camera: Camera, make_finding: MakeFinding, wait_for: WaitFor
+) -> None:
+    node = room.start()
+    finding = make_finding()
+    signals = room.probe.create_publisher(SignalState, "signals", STREAM)
+    status = room.probe.create_publisher(CameraStatus, "simpang_utara/camera_status", STATE)
+    wait_for(lambda: signals.get_subscription_count() and status.get_subscription_count())
+    for tenths, aspect in ((-60, 3), (-40, 3), (-30, 1), (-10, 1), (0, 1), (10, 99)):
+        message = SignalState(signal="utara", aspect=aspect, source=1, confidence=1.0)
+        message.header.stamp = convert.time_to_msg(finding.stamp + tenths * SECOND // 10)
+        signals.publish(message)
+    look = CameraStatus(camera="simpang_utara", state=1, clock_offset=0.25, clock_source="rtcp")
+    look.header.stamp = convert.time_to_msg(finding.stamp)
+    status.publish(look)
+    wait_for(lambda: node._around.circumstances(finding).camera)
+    wait_for(lambda: len(node._around.circumstances(finding).signal) == 2)
+    room.find(finding)
+    (message,) = wait_for(lambda: room.violations)
+    folder = (room.store / message.manifest).parent
+    facts = json.loads((folder / "facts.json").read_bytes())
+    assert [run["aspect"] for run in facts["signal"]["history"]] == ["green", "red"]
+    assert facts["camera"]["clock_offset"] == 0.25
+    assert facts["clock"]["source"] == "adjtimex"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["clock"] == facts["clock"]
+    assert abs(manifest["sealed"]["stamp"] - node.now()) < 60 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda k: (k / "signing.key").chmod(0o644), "mode 0644 opens it to other users"),
+        (lambda k: (k / "signing.key").write_text("x"), "holds no Ed25519 private key"),
+        (lambda k: k.chmod(0o777), "mode 0777 opens it to other users"),
+    ],
+)
+def test_keys_not_to_be_trusted_refuse_the_start(
+    ros: Any, room: Room, spoil: Callable[[Path], object], expected: str
+) -> None:
+    ros.remove(room.start())
+    spoil(room.tmp / "keys")
+    with pytest.raises(ConfigError, match=expected) as error:
+        room.start()
+    assert len(error.value.sentences) == 1
+
+
+def test_a_lost_key_is_said_and_a_new_one_signs(
+    ros: Any, room: Room, camera: Camera, make_finding: MakeFinding, wait_for: WaitFor
+) -> None:
+    node = room.start()
+    room.find(make_finding())
+    (first,) = wait_for(lambda: room.violations)
+    ros.remove(node)
+    (room.tmp / "keys" / "signing.key").unlink()
+    node = room.start()
+    assert f"was missing although this site signed before with {first.key_id}" in (
+        node.health.last_error
+    )
+    ros.remove(node)
+    shutil.rmtree(room.tmp / "keys")  # and now the public halves too
+    node = room.start()
+    (sentence,) = sealing_site.key_sentences(node._sealer, "beruang_madu")
+    assert f"does not hold {first.key_id}, with which the newest evidence was" in sentence
+    room.find(make_finding(id="another"))
+    wait_for(lambda: room.violations[-1].finding.id == "another")
+    assert room.violations[-1].key_id != first.key_id
+    assert verify.main([str(room.store)]) == verify.TOUCHED, "the old seal fits no known key"
+
+
+def test_a_key_opened_while_running_delays_the_seal(
+    room: Room, camera: Camera, make_finding: MakeFinding, wait_for: WaitFor
+) -> None:
+    node = room.start()
+    private = room.tmp / "keys" / "signing.key"
+    private.chmod(0o640)
+    room.find(make_finding())
+    wait_for(lambda: "mode 0640 opens it to other users" in node.health.last_error)
+    assert room.violations == []
+    private.chmod(0o600)
+    wait_for(lambda: room.violations)
+    assert verify.main([str(room.store)]) == verify.WHOLE
+
+
+def test_the_private_key_is_in_no_log_and_no_file_of_evidence(
+    ros: Any,
+    room: Room,
+    camera: Camera,
+    make_finding: MakeFinding,
+    wait_for: WaitFor,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    node = room.start()
+    room.find(make_finding())
+    wait_for(lambda: room.violations)
+    ring = node._sealer.store.ring
+    ring.rotate()
+    room.find(make_finding(id="another"))
+    wait_for(lambda: len(room.violations) == 2)
+    pem = (room.tmp / "keys" / "signing.key").read_text().splitlines()[1]
+    raw = base64.b64decode(pem)[-32:]
+    secrets = [pem.encode(), pem[-20:].encode(), raw, raw.hex().encode(), b"PRIVATE KEY"]
+    status = str(node.health.status())
+    ros.remove(node)
+    spoken = capfd.readouterr()
+    texts = [spoken.out.encode(), spoken.err.encode()]
+    texts += [path.read_bytes() for path in room.store.rglob("*") if path.is_file()]
+    texts += [path.read_bytes() for path in Path(os.environ["ROS_LOG_DIR"]).rglob("*.log")]
+    texts += [path.read_bytes() for path in (room.tmp / "keys").glob("*.pub")]
+    assert len(texts) > 20
+    for secret in secrets:
+        assert not any(secret in text for text in texts), secret
+    assert pem not in status and raw.hex() not in status
