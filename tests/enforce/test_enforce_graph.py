@@ -360,7 +360,7 @@ def test_locked_for_a_while_nothing_is_lost(graph, violation, measure, wait_for)
     assert stored(path) == []
     answer = graph.call(ReviewCitation, "review_citation", review("BC-x", CONFIRM), 20.0)
     assert not answer.success
-    assert answer.message.startswith("BC-x: not written, the ledger is locked")
+    assert answer.message.startswith("BC-x: not known to be written, the ledger is locked")
     other.execute("ROLLBACK")
     other.close()
     wait_for(lambda: len(citations) == 20, 20.0)

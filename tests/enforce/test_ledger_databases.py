@@ -456,3 +456,42 @@ def test_another_program_locks_the_table_for_long(server, violation):
         other.rollback()
     ledger.store_violation(violation(1), NOW)
     ledger.close()
+
+
+# --- an answer that was lost ---------------------------------------------------------------
+
+
+class Flaky:
+    """A ledger whose answer is lost once, after it wrote or before."""
+
+    def __init__(self, ledger: Ledger, after: bool) -> None:
+        self._ledger, self._after, self._lost = ledger, after, False
+        self.written = ledger.written
+
+    def review(self, decision: Decision, stamp: int):
+        if self._lost:
+            return self._ledger.review(decision, stamp)
+        self._lost = True
+        if self._after:
+            self._ledger.review(decision, stamp)
+        raise LedgerBusy("away")
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("given_up", [True, False])
+def test_a_decision_whose_answer_was_lost(ledger, cite, after, given_up):
+    from rclpy.task import Future
+
+    from bconnect_enforce.reviewing import Review
+
+    flaky = Flaky(ledger, after)
+    review = Review(Decision(cite().number, CONFIRMED, "Sari", ""), NOW, Future())
+    with pytest.raises(LedgerBusy):
+        review.write(flaky)
+    if given_up:
+        review.give_up()
+    lines = review.write(flaky)
+    # published when it stands in the ledger, whoever has given up waiting
+    assert [line.status for line in lines] == ([CONFIRMED] if after or not given_up else [])
+    assert (count(ledger, "citations") == 2) is bool(lines)
+    assert isinstance(review.answer.result(), str) is given_up

@@ -14,14 +14,15 @@ from bconnect_enforce.core.citation import Decision, Refused
 from bconnect_enforce.core.records import Citation
 
 
-@dataclass(frozen=True)
+@dataclass
 class Review:
-    """One decision; `stamp` is when it came. What was given up is never written afterwards."""
+    """One decision; `stamp` is when it came. What was given up is not begun afterwards."""
 
     decision: Decision
     stamp: int
     answer: Future
     lock: threading.Lock = field(default_factory=threading.Lock)
+    tried: bool = False
 
     def give_up(self) -> None:
         if not self.lock.acquire(blocking=False):
@@ -29,8 +30,8 @@ class Review:
         try:
             if not self.answer.done():
                 self.answer.set_result(
-                    f"{self.decision.number}: not written, the ledger is locked, away or its disk "
-                    "full; look again, then decide again"
+                    f"{self.decision.number}: not known to be written, the ledger is locked, away "
+                    "or its disk full; look again, then decide again"
                 )
         finally:
             self.lock.release()
@@ -39,7 +40,10 @@ class Review:
         """Raises LedgerBusy where it is to be tried again; then the same line comes of it."""
         with self.lock:
             if self.answer.done():
-                return []
+                # A server may have written it and died before it said so.
+                line = ledger.written(self.decision, self.stamp) if self.tried else None
+                return [line] if line else []
+            self.tried = True
             try:
                 line = ledger.review(self.decision, self.stamp)
             except LedgerBusy:

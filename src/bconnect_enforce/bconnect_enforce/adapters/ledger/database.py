@@ -126,6 +126,13 @@ class Ledger:
             self._append(connection, line, current.year, current.serial)
             return line
 
+    def written(self, decision: core.Decision, stamp: int) -> Citation | None:
+        """The line of that very decision, where it is the last one."""
+        decision = core.check(decision)
+        with self._store.reading() as connection:
+            last = _last_line(connection, decision.number, self._site)
+        return last.citation if last and core.says(last.citation, decision, stamp) else None
+
     def settle_trust(self, marks: Marks, now: int) -> tuple[list[RuleTrust], list[RuleTrust]]:
         """The trust in each rule at each camera of the site, and the pairs that fell back to
         observe only by this call; the ledger remembers them."""
