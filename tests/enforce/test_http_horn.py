@@ -16,8 +16,10 @@ import pytest
 
 from bconnect_enforce.adapters import g711, http_horn, wav
 from bconnect_enforce.adapters.http_horn import HttpHorn
+from bconnect_enforce.building import make_mouth
 from bconnect_enforce.core.mouth import MouthError
 from bconnect_enforce.core.sound import Sound
+from bconnect_site.errors import ConfigError
 from bconnect_site.horns import http_address
 
 USER, PASSWORD = "bconnect", "rahasia"
@@ -228,3 +230,14 @@ def test_a_horn_that_hangs(desk, monkeypatch):
     finally:
         desk.hold.set()
     mouth.check()
+
+
+def test_a_password_of_the_environment_may_hold_any_character(tmp_path):
+    given = {"HORN_USER": "satpam", "HORN_PASSWORD": "p@ss:w/o#rd?"}
+    address = "http://${HORN_USER}:${HORN_PASSWORD}@192.0.2.7/play"
+    made = make_mouth("http", "", address, tmp_path, lambda: 0, given).mouth
+    assert isinstance(made, HttpHorn)
+    assert made.output == "http://192.0.2.7/play"
+    assert (made._address.user, made._address.password) == ("satpam", "p@ss:w/o#rd?")
+    with pytest.raises(ConfigError, match="address: the environment variable HORN_PASSWORD is not"):
+        make_mouth("http", "", address, tmp_path, lambda: 0, {"HORN_USER": "satpam"})

@@ -16,7 +16,14 @@ import pytest
 from bconnect_enforce.adapters import soundcard, wav
 from bconnect_enforce.adapters.espeak import EspeakVoice, VoiceError
 from bconnect_enforce.core.mouth import MouthError
-from bconnect_enforce.core.sound import Sound, at_volume, digest, prepare
+from bconnect_enforce.core.sound import (
+    Sound,
+    at_volume,
+    digest,
+    joined,
+    prepare,
+    resampled,
+)
 from bconnect_site.phrases import load_phrases
 
 PHRASES = sorted(load_phrases().by_name)
@@ -102,6 +109,51 @@ def test_prepare_and_volume():
     assert np.max(np.abs(at_volume(ready, 10.0).samples.astype(int))) == 32768
     empty = Sound(np.zeros(0, np.int16), RATE)
     assert (prepare(empty).rms, prepare(empty).peak) == (0.0, 0.0)
+
+
+def loud_at(sound: Sound, hertz: float) -> float:
+    """Level of one frequency, 0 to 1."""
+    phase = np.exp(-2j * np.pi * hertz * np.arange(len(sound.samples)) / sound.rate)
+    return float(2 * abs(np.mean(sound.samples * phase)) / 32768)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
+def test_another_rate_is_the_same_sound(rate):
+    made = resampled(tone(0.5, level=0.5), rate)
+    assert made.rate == rate
+    assert made.duration == pytest.approx(0.5, abs=1e-3)
+    assert loud_at(made, 440) == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_a_rate_cannot_carry_is_cut_off_and_not_mirrored():
+    phase = 2 * np.pi * 6000 * np.arange(RATE) / RATE
+    high = Sound((16000 * np.sin(phase)).astype(np.int16), RATE)
+    assert resampled(high, 8000).rms < 0.01
+    assert resampled(high, 16000).rms == pytest.approx(high.rms, rel=0.02)
+
+
+def test_one_after_the_other():
+    one, two = tone(0.2, 8000), tone(0.3, 16000)
+    whole = joined([one, two], 0.1)
+    assert (whole.rate, whole.duration) == (16000, pytest.approx(0.6, abs=0.001))
+    assert not whole.samples[3300:4700].any()
+    assert joined([one], 1.0) is one
+
+
+def test_speech_is_made_for_a_horn_over_traffic():
+    """Much louder at the same peak, nothing below what a horn gives, consonants raised."""
+    raw = EspeakVoice("id").say("Dilarang parkir di tepi jalan ini. Silakan pindahkan kendaraan.")
+    sent = prepare(raw)
+    plain = at_volume(raw, sent.peak / raw.peak)
+    assert 20 * np.log10(sent.rms / plain.rms) > 6.0
+
+    def share(sound: Sound, low: float, high: float) -> float:
+        power = np.abs(np.fft.rfft(sound.samples.astype(float))) ** 2
+        hertz = np.fft.rfftfreq(len(sound.samples), 1 / sound.rate)
+        return float(power[(hertz >= low) & (hertz < high)].sum() / power.sum())
+
+    assert share(sent, 0, 180) < 0.01
+    assert share(sent, 2000, 5000) > 1.5 * share(plain, 2000, 5000)
 
 
 def test_digest_depends_on_every_part():
