@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from detect_scenes import SIZE, STEP, T0, user
+from detect_scenes import SIZE, STEP, T0, place, play, user, zone
 
 from bconnect_detect.adapters.bytetrack import ByteTrack
 from bconnect_detect.core.colour import ColourVotes, body_colours, brightness, coloured
+from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
+from bconnect_detect.core.rules.illegal_parking import IllegalParking
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import Colour, RoadUserKind
 
@@ -144,3 +146,16 @@ def test_a_tracker_settles_the_colour_of_what_it_follows():
     for i in range(8):
         followed = tracker.update(coloured(replace(found, stamp=T0 + i * STEP), image))
     assert [(u.track_id > 0, u.colour) for u in followed] == [(True, Colour.RED)]
+
+
+def test_a_finding_says_the_colour_and_its_file_too():
+    region = [[0.2, 0.4], [0.8, 0.4], [0.8, 0.9], [0.2, 0.9]]
+    keys = {"kind": "no_parking", "region": region, "dwell": 10.0, "basis": "sign S-12"}
+    parked = replace(user((300.0, 250.0)), colour=Colour.WHITE)
+    (found,) = play(IllegalParking(place(zone(**keys))), 20, lambda t: [parked])
+    assert found.road_user.colour is Colour.WHITE
+    plain = finding_to_dict(found)
+    assert plain["road_user"]["colour"] == "white"
+    assert finding_from_dict(plain).road_user.colour is Colour.WHITE
+    del plain["road_user"]["colour"]  # sealed before colours were known
+    assert finding_from_dict(plain).road_user.colour is Colour.UNKNOWN

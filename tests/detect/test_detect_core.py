@@ -247,6 +247,7 @@ def test_a_finding_comes_back_the_same():
         position_stddev=(0.5, 0.5),
         velocity=(0.0, -1.0),
         velocity_stddev=(0.25, 0.25),
+        colour=Colour.BLUE,
     )
     before = Finding(
         id="x",
