@@ -327,3 +327,21 @@ def test_the_shipped_model_finds_people_on_a_real_picture() -> None:
     for x, y in ((700, 440), (130, 440), (270, 440)):  # three heads
         part = made[y - 20 : y + 20, x - 15 : x + 15].reshape(-1, 3)
         assert len(np.unique(part, axis=0)) <= 9, "a head is a few blocks"
+
+
+def test_a_plate_still_legible_when_all_vehicles_are_covered_is_covered_too() -> None:
+    """In a picture before or after, plates are looked for where the detector saw nobody."""
+    asked: list[Any] = []
+
+    def find_plates(image: Any) -> list[Box]:
+        asked.append(image.copy())
+        return [(100.0, 100.0, 180.0, 120.0)]
+
+    image = np.full((1080, 1920, 3), 90, np.uint8)
+    image[:, ::8] = 220
+    releaser = Releaser(TwoCars, find_plates)
+    assert releaser.ready() == ""
+    made = decode(releaser.context(encode(image)))
+    assert contrast(asked[0], 1500, 850) < 30, "they are looked for in the covered picture"
+    assert contrast(made, 120, 105) < 30 and contrast(made, 1500, 850) < 30
+    assert contrast(made, 120, 300) > 80

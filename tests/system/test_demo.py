@@ -33,9 +33,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Completed
     return done, state / "demo"
 
 
-def manifests(state: Path) -> list[dict]:
+def violations(state: Path) -> list[dict]:
     return [
-        json.loads(p.read_text()) for p in sorted(state.glob("evidence/demo/*/*/manifest.json"))
+        json.loads(p.read_text()) for p in sorted(state.glob("evidence/demo/*/*/violation.json"))
     ]
 
 
@@ -48,7 +48,7 @@ def test_it_ends_by_itself_and_is_content(demo) -> None:
 def test_real_detection_finds_the_simulated_violations(demo) -> None:
     """Whatever this machine's speed: what is found was really there."""
     _, state = demo
-    found = {(m["violation"]["camera"], m["violation"]["type"]) for m in manifests(state)}
+    found = {(m["violation"]["camera"], m["violation"]["type"]) for m in violations(state)}
     allowed = {("plaza", "illegal_parking"), ("jalan", "stop_line"), ("jalan", "wrong_way")}
     assert found & {("jalan", "stop_line"), ("jalan", "wrong_way")}
     assert found <= allowed
@@ -64,15 +64,20 @@ def test_evidence_is_whole(demo) -> None:
         )
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert (folder / "annotated.jpg").stat().st_size > 10_000
+        assert (folder / "release" / "scene.jpg").stat().st_size > 10_000
         clip = next(folder.glob("clip.*"))
         with av.open(str(clip)) as container:
             assert sum(1 for _ in container.decode(video=0)) > 10
+    store = subprocess.run(
+        [str(ROOT / "bconnect"), "verify", str(state / "evidence")], capture_output=True, text=True
+    )
+    assert store.returncode == 0 and "chain whole" in store.stdout
     assert not list(state.rglob("*.partial"))
 
 
 def test_ledger_holds_every_violation_once_and_nothing_is_decided(demo) -> None:
     _, state = demo
-    ids = sorted(m["violation"]["id"] for m in manifests(state))
+    ids = sorted(m["violation"]["id"] for m in violations(state))
     summary = read_summary(state / "ledger.sqlite3")
     assert sum(summary.violations.values()) == len(ids) == len(set(ids))
     pending = [citation.violation_id for citation in summary.pending]
