@@ -85,6 +85,18 @@ def test_who_drives_in_ahead_of_one_who_stands_is_no_leader():
     assert first.stamp < T0 + 19 * SECOND
 
 
+def test_a_leader_who_crept_on_is_still_ahead():
+    """It began to stand where its follower stands now, and stands 2.3 m further on."""
+
+    def scene(t: float):
+        leader = 42.8 + min(2.3, max(0.0, 0.8 * (t - 8.0)))
+        lane = Lane().add(leader, 6, 45).add(41.8, 13, 46, number=2, kind=RoadUserKind.MOTORCYCLE)
+        return lane(t) + flow(t)
+
+    flow = passing(60)
+    assert drive(made(), 60, scene) == []
+
+
 def test_a_leader_hidden_behind_a_bus_still_counts():
     def scene(t: float):
         seen = lane(t)

@@ -186,3 +186,29 @@ class TestOnTheStreet:
         assert drive(self.made(StopLine, away), 20, stop(-0.7), red) == []
         caught = signals([(0, G), (7, R)], 30)
         assert drive(self.made(StopLine, away), 20, stop(2.2), caught) == []
+
+    @pytest.mark.parametrize("share", [0.2, 0.25, 0.35])
+    def test_half_hidden_while_waiting_is_not_past_the_line(self, share: float):
+        """Who drives up beside it hides its lower part, now and then or for good: its foot seems
+        to be 2 m further on."""
+        noise = np.random.default_rng(5)
+
+        def waits(t: float):
+            front = min(-1.0, 8.0 * (t - 4.0))
+            kind = RoadUserKind.MOTORCYCLE
+            seen = vehicle(1.0, 30 + front - 0.975, kind=kind, noise=noise)
+            if (7.0 < t < 12.0 and int(2 * t) % 3) or t > 14.0:
+                x0, y0, x1, y1 = seen.box
+                object.__setattr__(seen, "box", (x0, y0, x1, y1 - share * (y1 - y0)))
+            return [seen] if 8.0 * (t - 4.0) > -14 else []
+
+        assert drive(self.made(StopLine), 20, waits, signals([(0, R)], 30)) == []
+
+    def test_a_look_before_the_line_ends_standing_past_it(self):
+        """Two seconds past the line are two seconds in a row."""
+
+        def rocks(t: float):
+            front = min(-1.0, 8.0 * (t - 4.0)) if t < 6.0 else (1.5 if t % 1.5 < 1.3 else -0.2)
+            return [vehicle(1.0, 30 + front - 2.15)] if 8.0 * (t - 4.0) > -14 else []
+
+        assert drive(self.made(StopLine), 20, rocks, signals([(0, R)], 30)) == []

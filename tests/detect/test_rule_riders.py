@@ -100,6 +100,25 @@ def test_only_on_motorcycles_on_the_road():
     assert play(off, 9, lambda t: bike(t, 1, 0)) == []
 
 
+def test_heads_are_counted_beside_the_zone_too():
+    """One who crosses a corner of it is seen before and after."""
+    corner = [[0.45, 0.1], [0.55, 0.1], [0.55, 0.9], [0.45, 0.9]]  # a second of way
+    made_of = lambda: NoHelmet(place(zone(kind="road", region=corner, basis="movement rule")))  # noqa: E731
+    (one,) = play(made_of(), 9, lambda t: bike(t, 1, 0))
+    assert one.started == T0
+    bare_outside = lambda t: bike(t, 1, 0 if t < 2.5 else 1)  # noqa: E731  x 288 is the border
+    assert play(made_of(), 9, bare_outside) == []  # counted on before it came to the zone
+    never_in = lambda t: bike(t, 1, 0) if t < 2.7 else []  # noqa: E731
+    assert play(made_of(), 9, never_in) == []
+
+
+@pytest.mark.parametrize(("wrong", "found"), [((2,), 1), ((1, 3), 0), ((0, 2, 4), 0)])
+def test_who_wore_one_now_and_then_is_doubtful(wrong: tuple[int, ...], found: int):
+    """Of eight half-seconds one may say otherwise, two at once may not."""
+    scene = lambda t: bike(t, 1, float(int(2 * t) in wrong)) if t < 4 else []  # noqa: E731
+    assert len(play(made(NoHelmet), 9, scene)) == found
+
+
 def test_two_motorcycles_under_one_id_prove_nothing():
     def scene(t: float):
         first = bike(t % 1.4, 1, 0)

@@ -22,6 +22,9 @@ from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, SignalRe
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
 
+_STIRS = 0.08  # box sizes that a box at rest jitters
+_FASTEST = 0.04  # of its height that a vehicle seems to shrink by from one look to the next
+
 
 @dataclass(frozen=True, slots=True)
 class CrossingSettings:
@@ -33,11 +36,12 @@ class CrossingSettings:
     strip: float = 0.5  # of the line's length beyond its ends where vehicles are followed
     far: float = 3.0  # box sizes before the line at which nothing of it can be near the line
     beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
-    leap: float = 1.5  # box sizes between two looks at most
+    leap: float = 1.5  # box sizes off where it must be by now, at most
     gap: float = 1.0  # s between two looks at most
     min_before: int = 2  # images of its foot before the line, one of its front too
     braking: float = 0.8  # share of the time to the line, at even speed, that is believed
-    cut: float = 0.8  # share of its height below which its foot is hidden, not further on
+    cut: float = 0.88  # share of its height below which its foot is hidden, not further on
+    shrinks: float = 0.25  # of its height, per box size its top has moved
     forget: float = 20.0  # s
 
 
@@ -52,6 +56,7 @@ class Crossing:
     before_front: Pair = (0.0, 0.0)
     stamp: int = 0
     foot: Pair = (0.0, 0.0)
+    pace: Pair = (0.0, 0.0)  # pixels per s, of its foot
     crossed: int = 0  # 0: not, or not guilty
     red: SignalReading | None = None  # at the crossing
     red_for: float = 0.0  # s, at the crossing
@@ -60,7 +65,21 @@ class Crossing:
     looks: int = 0  # images of it
     reported: bool = False
     trail: tuple[Pair, ...] = ()
-    tall: float = 0.0  # m: its height, a little forgotten with each look
+    tall: float = 0.0  # m: its height, a little forgotten while it moves
+    top: Pair = (0.0, 0.0)
+
+    def expected(self, stamp: int) -> Pair:
+        """Where its foot is by now if it drove on."""
+        seconds = (stamp - self.stamp) / SECOND
+        return self.foot[0] + seconds * self.pace[0], self.foot[1] + seconds * self.pace[1]
+
+    def moved(self, stamp: int, foot: Pair) -> None:
+        """Its foot was seen."""
+        seconds = (stamp - self.stamp) / SECOND
+        self.pace = (0.0, 0.0)
+        if self.stamp and seconds > 0:
+            self.pace = (foot[0] - self.foot[0]) / seconds, (foot[1] - self.foot[1]) / seconds
+        self.stamp, self.foot = stamp, foot
 
     def came(self, stamp: int, front: Pair) -> None:
         """It was seen surely before the line."""
@@ -166,11 +185,11 @@ class SignalLine:
             return None
         if known.stamp and (
             tracks.stamp - known.stamp > s.gap * SECOND
-            or geometry.distance(known.foot, user.foot) > s.leap * size
+            or geometry.distance(known.expected(tracks.stamp), user.foot) > s.leap * size
         ):
             known.acquit()
         known.trail = (*known.trail[-31:], user.foot)
-        known.stamp, known.foot = tracks.stamp, user.foot
+        known.moved(tracks.stamp, user.foot)
         depth = line.depth(user.foot)
         known.seen += depth < -s.past * size
         if depth < -s.far * size:
@@ -189,6 +208,7 @@ class SignalLine:
         if known.before and not known.came_at:
             known.came_at = self._arrival(known, extent, tracks.stamp, line)
         if line.depth(extent.front_least) <= margin:
+            known.stands_at = None  # nor did it stand past the line up to now
             return None
         if not known.crossed and self._came_from_before(known):
             self._cross(known, extent, tracks.stamp, line, context)
@@ -202,8 +222,13 @@ class SignalLine:
     def _is_cut(self, known: Crossing, user: RoadUser, line: "Line") -> bool:
         """Whether somebody nearer hides its lower part: it then seems to be further on."""
         height = user.height / line.footprint.scale(user)
+        top = user.foot[0], user.box[1]  # what hides its foot does not move its top
+        moved = geometry.distance(top, known.top) / geometry.size(user.box)
+        if moved > _STIRS:
+            known.top = top
+            known.tall *= 1.0 - min(_FASTEST, self.common.shrinks * moved)
         if height > 0:
-            known.tall = max(0.99 * known.tall, height)
+            known.tall = max(known.tall, height)
         return height < self.common.cut * known.tall
 
     def _margin(self, user: RoadUser, line: "Line") -> float:
@@ -252,6 +277,7 @@ class Line:
             centres = [region.mean(axis=0) - middle for region in self._junctions]
             ahead = min(centres, key=lambda c: float(np.hypot(*c)))
         self._normal = normal if float(normal @ ahead) >= 0 else -normal
+        self._from, self._way = self._a.tolist(), self._normal.tolist()
         ends = np.array((self._a, self._b))
         self.footprint = Footprint(ends, self._normal, GroundView(place.calibration, size))
 
@@ -271,7 +297,8 @@ class Line:
 
     def depth(self, point: Pair) -> float:
         """Pixels past the line in the direction of travel; negative: before it."""
-        return float((np.asarray(point) - self._a) @ self._normal)
+        (x, y), (ax, ay), (nx, ny) = point, self._from, self._way
+        return (x - ax) * nx + (y - ay) * ny
 
     def crossed_within(self, before: Pair, after: Pair, beside: float) -> bool:
         """Whether the step from before to after met the line between its ends."""

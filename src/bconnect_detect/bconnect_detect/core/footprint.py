@@ -7,10 +7,12 @@ lower part of its box.
 """
 
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.plane import NOWHERE, Plane
 from bconnect_detect.core.types import Pair, RoadUser
 from bconnect_site.calibration import Calibration
 from bconnect_site.kinds import RoadUserKind as Kind
@@ -32,6 +34,7 @@ _LENGTH, _WIDTH, _SHARE = (1.8, 5.3), 1.75, 0.6
 _CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
 _UNITS = np.array(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))  # m
 _ROUNDS = 3  # of laying the rectangle
+_FEW = 8  # points that are quicker one by one
 
 
 def lengths(kind: Kind) -> Pair:
@@ -46,6 +49,9 @@ class GroundView:
         good = calibration is not None and calibration.has_ground and calibration.fits(*size)
         self._calibration = calibration if good else None
         self._scale = np.array(size, np.float64)
+        self._plane: Plane | None = None
+        if self._calibration is not None and not self._calibration.has_distortion:
+            self._plane = Plane(self._calibration, size)
 
     def __bool__(self) -> bool:
         return self._calibration is not None
@@ -59,12 +65,19 @@ class GroundView:
         """Pixels (n, 2) as m, NaN where nothing is known; anywhere: also where that is unsure."""
         if self._calibration is None:
             return np.full((len(points), 2), np.nan)
+        if self._plane is not None and len(points) <= _FEW:
+            p = self._plane
+            found = [p.place(x, y) if anywhere or p.covers(x, y) else NOWHERE for x, y in points]
+            return np.array(found, np.float64).reshape(-1, 2)
         return self._calibration.to_ground(points / self._scale, anywhere=anywhere)
 
     def pixels(self, ground: Vector) -> Vector:
         """Places (n, 2), m, as pixels."""
         if self._calibration is None:
             return np.full((len(ground), 2), np.nan)
+        if self._plane is not None and len(ground) <= _FEW:
+            found = [self._plane.pixel(x, y) for x, y in ground]
+            return np.array(found, np.float64).reshape(-1, 2)
         return self._calibration.to_image(ground) * self._scale
 
     def heading(self, at: Vector, way: Vector) -> Vector:
@@ -80,6 +93,11 @@ class GroundView:
 
         ahead: unit vector on the ground, where it is heading.
         """
+        if (plane := self._plane) is not None:
+            if not plane.covers(*foot):
+                return np.full((2, 2), np.nan)
+            way, width = (float(ahead[0]), float(ahead[1])), WIDTHS.get(kind, _WIDTH)
+            return np.array([plane.middle(foot, way, length, width) for length in lengths(kind)])
         seen = self.places(np.array((foot,)))
         if not (np.isfinite(seen).all() and np.isfinite(ahead).all()):
             return np.full((2, 2), np.nan)
@@ -109,7 +127,7 @@ class Footprint:
 
     def __init__(self, line: Vector, way: Vector, view: GroundView) -> None:
         self.view = view
-        self._way = way
+        self._way, self._plain = way, _pair(way)
         at = line.mean(axis=0)
         along = view.heading(at, line[1] - line[0])
         across = np.array((-along[1], along[0]))  # traffic crosses a line squarely
@@ -140,22 +158,21 @@ class Footprint:
     def scale(self, user: RoadUser) -> float:
         """Pixels of what is 1 m high or wide where a vehicle stands; NaN: not calibrated."""
         foot = self.view.places(np.array((user.foot,)))
-        a, b, c = self.view.pixels(foot + _UNITS)
-        steps = np.array((b - a, c - a))
-        return float(np.linalg.norm(steps, 2)) if np.isfinite(steps).all() else float("nan")
+        (ax, ay), (bx, by), (cx, cy) = self.view.pixels(foot + _UNITS).tolist()
+        bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
+        # The larger singular value of ((bx, by), (cx, cy)); NaN stays NaN.
+        squares, area = bx * bx + by * by + cx * cx + cy * cy, bx * cy - by * cx
+        return float(((squares + max(squares * squares - 4 * area * area, 0.0) ** 0.5) / 2) ** 0.5)
 
     def _from_box(self, user: RoadUser) -> Extent:
-        share = SHARES.get(user.kind, _SHARE)
-        half = np.array((user.width / 2, share * user.height / 2))
-        foot = np.array(user.foot)
-        centre = foot - (0.0, half[1])
-        reach = float((centre - foot) @ self._way + np.hypot(*(self._way * half)))
-        most = foot + max(0.0, reach) * self._way
-        middle = foot if self._way[1] < 0.3 else centre
-        return Extent(user.foot, _pair(most), _pair(middle))
+        (x, y), (along, down) = user.foot, self._plain
+        wide, high = user.width / 2, SHARES.get(user.kind, _SHARE) * user.height / 2
+        reach = max(0.0, -high * down + hypot(along * wide, down * high))
+        middle = (x, y) if down < 0.3 else (x, y - high)
+        return Extent((x, y), (x + reach * along, y + reach * down), middle)
 
     def _depth(self, point: Pair) -> float:
-        return float(np.array(point) @ self._way)
+        return point[0] * self._plain[0] + point[1] * self._plain[1]
 
 
 def _pair(point: Vector) -> Pair:

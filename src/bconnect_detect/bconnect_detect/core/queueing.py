@@ -23,6 +23,8 @@ from bconnect_detect.core.standing import Spot, Standing, StandingSettings
 from bconnect_detect.core.types import SECOND, VEHICLES, Pair, RoadUser, Tracks
 from bconnect_site.calibration import Calibration
 
+_SAME = 0.6  # IoU of two boxes of one vehicle
+
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
@@ -121,7 +123,10 @@ class Queue:
             if spot.started > late and (spot.seen < stamp or self._drove(spot, stamp)):
                 continue
             off = self._spot_place(spot) - place
-            if self._is_ahead(off, ahead, unit, user) and geometry.iou(spot.anchor, user.box) < 0.6:
+            if (
+                self._is_ahead(off, ahead, unit, user)
+                and geometry.iou(spot.user.box, user.box) < _SAME
+            ):
                 found = spot
         if found is not None:
             self._ways.touch(user.track_id, stamp).waited = stamp
@@ -177,12 +182,9 @@ class Queue:
         return self._ways.touch(spot.track_id, stamp).heading is not None
 
     def _spot_place(self, spot: Spot) -> Vector:
-        """Where one stands."""
-        if not isinstance(spot.place, np.ndarray):
-            x_min, _, x_max, y_max = spot.anchor
-            foot = np.array((((x_min + x_max) / 2, y_max),))
-            spot.place = (self.view.places(foot) if self.view else foot)[0]
-        return np.asarray(spot.place)
+        """Where one stands: it may have rolled on a little from where it began to."""
+        foot = np.array((spot.mean,))
+        return (self.view.places(foot) if self.view else foot)[0]
 
     def _velocity(self, way: _Way, place: Vector, stamp: int) -> Vector:
         way.looks.append((stamp, place))

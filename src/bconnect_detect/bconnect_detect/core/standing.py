@@ -52,7 +52,6 @@ class Spot:
     off_since: int | None = None
     reported_at: Box | None = None
     trail: deque[Pair] = field(default_factory=lambda: deque(maxlen=64))
-    place: object = None  # of its anchor, kept here by who asks for it
 
     @property
     def reported(self) -> bool:
@@ -185,7 +184,7 @@ class Standing:
             self._begin_again(spot, user, stamp)
 
     def _begin_again(self, spot: Spot, user: RoadUser, stamp: int) -> None:
-        spot.anchor, spot.started, spot.off_since, spot.place = user.box, stamp, None, None
+        spot.anchor, spot.started, spot.off_since = user.box, stamp, None
         spot.dwell, spot.watched, spot.looks, spot.blocked = 0, 0, 1, False
         spot.trail.clear()
         spot.trail.append(user.foot)

@@ -90,8 +90,12 @@ def score(
     """One run. Events that left too little in any picture (``visible.left_out``) are not counted,
     nor what was found of them. The order of findings does not matter."""
     reasons = [left_out(event, watched) for event in truth]
-    seen = [e for e, reason in zip(truth, reasons, strict=True) if reason == COUNTED]
-    dark = [e for e, reason in zip(truth, reasons, strict=True) if reason in (HIDDEN, PLATE)]
+    both = [
+        (e, reason == COUNTED)
+        for e, reason in zip(truth, reasons, strict=True)
+        if reason != NOWHERE
+    ]
+    seen, counts = [e for e, _ in both], [counted for _, counted in both]
     told = incidents(found)
     matched = match(told, seen)
     made = Score(lawful=len(lawful), unseen=reasons.count(NOWHERE))
@@ -102,23 +106,27 @@ def score(
         return made.kinds.setdefault(kind, Tally())
 
     for row, column in matched.pairs:
-        _hit(tally(seen[column].kind), told[row], seen[column])
+        if counts[column]:
+            _hit(tally(seen[column].kind), told[row], seen[column])
+        else:
+            tally(seen[column].kind).beyond += 1
     for column in matched.missed:
         event = seen[column]
+        if not counts[column]:
+            continue
         tally(event.kind).missed += 1
         notes.append(Note("missed", event.kind, event.start, event=event))
     for row, column in matched.doubled:
         first = told[row].first
+        if not counts[column]:
+            continue
         tally(first.kind).doubled += 1
         notes.append(Note("doubled", first.kind, first.stamp, first, seen[column]))
-    for event in dark:
-        tally(event.kind).hidden += left_out(event, watched) == HIDDEN
-        tally(event.kind).plate += left_out(event, watched) == PLATE
-    left = [told[row] for row in matched.false]
-    of_dark = match(left, dark)
-    for row in {row for row, _ in (*of_dark.pairs, *of_dark.doubled)}:
-        tally(left[row].first.kind).beyond += 1
-    false = [left[row] for row in of_dark.false]
+    for event, counted in both:
+        if not counted:
+            tally(event.kind).hidden += left_out(event, watched) == HIDDEN
+            tally(event.kind).plate += left_out(event, watched) == PLATE
+    false = [told[row] for row in matched.false]
     hits = match(false, lawful, any_camera=True)
     beside = {row: lawful[column] for row, column in (*hits.pairs, *hits.doubled)}
     for row, incident in enumerate(false):

@@ -11,8 +11,9 @@ finding for the motorcycle; a human sees in the pictures who it was.
 Refuses when
 - nobody counts helmets (the detector has no model of them): the rule is silent and says so;
 - it was counted in too few images, or over too short a time;
-- the box is small or cut by the image's border: heads may be outside;
-- more than a quarter of the half-seconds, or of the images, saw a helmet on every head.
+- the box is small, or cut at its top or side by the image's border: heads may be outside;
+- half-seconds that saw a helmet on every head weigh more than those that did not: of five
+  none may, of eight one; or more than a quarter of the images did.
 Works in any view: a camera that has been turned still sees heads.
 """
 

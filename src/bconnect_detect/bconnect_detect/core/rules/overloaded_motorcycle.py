@@ -10,9 +10,9 @@ UU 22/2009 Art. 292 with 106(9): a motorcycle without sidecar carries one passen
 Refuses when
 - nobody counts riders: the rule is silent and says so;
 - it was counted in too few images, or over too short a time;
-- the box is small or cut by the image's border;
-- more than a quarter of the half-seconds, or of the images, saw two riders or fewer: somebody
-  who walks behind a motorcycle is counted on it now and then.
+- the box is small, or cut at its top or side by the image's border;
+- of five half-seconds one, or of eight two, saw two riders or fewer, or more than a quarter of
+  the images did: somebody who walks behind a motorcycle is counted on it now and then.
 Works in any view: a camera that has been turned still sees people.
 """
 
