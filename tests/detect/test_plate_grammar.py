@@ -25,7 +25,7 @@ GRAMMAR = Grammar(RULES)
 
 
 def saw(text: str, **chances: dict[int, dict[str, float]]) -> Line:
-    """A line of sure characters; ``at``: chances of some positions, {position: {symbol: chance}}."""
+    """A line of sure characters but at some positions: {position: {symbol: chance}}."""
     line = line_of(text, 1.0)
     for position, row in chances.get("at", {}).items():
         line.chances[position] = 0.0

@@ -71,8 +71,8 @@ def test_a_motorcycles_plate_is_large_on_it() -> None:
     machine: Box = (900.0, 500.0, 960.0, 640.0)
     plate = Candidate((915.0, 590.0, 945.0, 602.0), 0.7)
     assert own_plate(machine, MOTORCYCLE, [], [plate], STILL) == plate
-    refused = own_plate((850.0, 400.0, 1000.0, 640.0), CAR, [], [Candidate((850, 560, 990, 610), 1)],
-                        STILL)  # fmt: skip
+    wide = Candidate((850.0, 560.0, 990.0, 610.0), 1.0)
+    refused = own_plate((850.0, 400.0, 1000.0, 640.0), CAR, [], [wide], STILL)
     assert isinstance(refused, Refusal)
 
 

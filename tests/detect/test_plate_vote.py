@@ -33,11 +33,11 @@ def test_stills_that_agree_are_read() -> None:
 def test_one_still_is_not_enough() -> None:
     verdict = vote([ballot("KT 1234 AB")], GRAMMAR, 5)
     assert verdict.plate is None
-    assert verdict.reason == "1 of 5 stills could be read, 2 must agree"
+    assert verdict.reason == "1 of 5 stills could be read, 3 must agree"
 
 
 def test_a_weak_dissent_is_outvoted() -> None:
-    ballots = [ballot("KT 1234 AB")] * 4 + [ballot("KT 1284 AB", c5=0.5)]
+    ballots = [ballot("KT 1234 AB")] * 4 + [ballot("KT 1284 AB", c5=0.3)]
     verdict = vote(ballots, GRAMMAR, 5)
     assert verdict.plate is not None
     assert verdict.plate.text == "KT 1234 AB"

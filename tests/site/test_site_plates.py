@@ -42,6 +42,6 @@ def test_the_shipped_rules() -> None:
 def test_mistakes_are_said(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "plates.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match="plates.yaml") as raised:
+    with pytest.raises(ConfigError, match=r"plates\.yaml") as raised:
         load_plates(path)
     assert sentence in str(raised.value)

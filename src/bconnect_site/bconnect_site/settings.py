@@ -59,7 +59,7 @@ class PlateSettings(Strict):
 
     read: bool = Field(default=True, description="false: no plate is ever read")
     min_height: float = Field(
-        default=14.0, ge=8.0, le=200.0, description="pixels; a lower plate is not read"
+        default=16.0, ge=8.0, le=200.0, description="pixels; a lower plate is not read"
     )
     timeout: Seconds = Field(default=5.0, gt=0.0, description="s one reading may take")
     threads: int = Field(default=1, ge=1, le=64, description="CPU threads")

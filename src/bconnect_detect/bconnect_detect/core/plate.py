@@ -44,7 +44,7 @@ class PlateReader(Protocol):
 class PlateNeeds:
     """What a plate needs to be read. The figures come from docs/benchmarks.md."""
 
-    height: float = 14.0  # pixels
+    height: float = 16.0  # pixels
     confidence: float = 0.6
     vote: VoteNeeds = field(default_factory=VoteNeeds)
 

@@ -15,9 +15,9 @@ from bconnect_detect.core.plate_grammar import Grammar, Parsed
 class VoteNeeds:
     """What a reading needs."""
 
-    votes: int = 2  # stills that read exactly the winner
-    share: float = 0.8  # of the weight at each character
-    chance: float = 0.8  # of each character, mean of the stills that read it so
+    votes: int = 3  # stills that read exactly the winner
+    share: float = 0.9  # of the weight at each character
+    chance: float = 0.95  # of each character, mean of the stills that read it so
     dissent: float = 0.9  # a still that says another character this surely is a doubt
 
 
