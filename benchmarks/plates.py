@@ -455,7 +455,8 @@ def _real(folder: Path) -> str:
     low, high = interval(wrong, read)
     return (
         f"**{n} real Indonesian plates** (close-ups of a public set, one picture each, so without "
-        f"a vote): {read} read, {wrong} of them wrong (95 %: {100 * low:.1f} to {100 * high:.1f} %); "
+        f"a vote): {read} read, {wrong} of them wrong (95 %: {100 * low:.1f} to "
+        f"{100 * high:.1f} %); "
         f"naive: {naive_exact} right, {naive_wrong} wrong."
     )
 
