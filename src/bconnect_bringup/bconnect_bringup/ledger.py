@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 from bconnect_bringup.console import table
 from bconnect_bringup.state import state_root
 from bconnect_enforce.adapters.ledger import LedgerError, read_summary
+from bconnect_enforce.bookkeeping import database_of
 from bconnect_enforce.core.summary import Summary
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import resolve_site
+from bconnect_site.ledger import database_url
 from bconnect_site.loader import load_frozen, load_site
 from bconnect_site.plan import StateLayout
 
@@ -25,11 +27,20 @@ def layout_of(site: str, state: str | None) -> StateLayout:
 def summary(layout: StateLayout) -> Summary:
     """What the ledger holds. Raises ConfigError where there is none."""
     try:
-        return read_summary(layout.database)
+        return read_summary(url_of(layout), layout.root.name)
     except LedgerError as error:
         raise ConfigError(
             f"{error}; has the site run here? (--state names another folder)"
         ) from None
+
+
+def url_of(layout: StateLayout) -> str:
+    """Where the site's ledger is, as its frozen file says; else in its state folder."""
+    try:
+        settings = load_frozen(layout.site_file).site.ledger
+    except ConfigError:
+        return layout.database
+    return database_of(database_url(settings, layout))
 
 
 def zone_of(layout: StateLayout) -> ZoneInfo:
