@@ -53,7 +53,7 @@ def report(accuracy: Any, seed: int, told: list[Any], lawful: Score) -> str:
     truth = [event(at=10, speed=20.0), event(at=60, speed=20.0)]
     made, notes = score(told, truth, hours=1.0)
     runs = {accuracy.Job("harian", seed, "noisy"): Run(made, notes, "day", seed)}
-    options = argparse.Namespace(seeds=str(seed), how=["noisy"])
+    options = argparse.Namespace(seeds=str(seed), how=["noisy"], cache=Path("nowhere"))
     return str(accuracy.report(runs, {"noisy": lawful}, [seed], options))
 
 
@@ -80,3 +80,36 @@ def test_only_our_section_is_written(
     accuracy._write("## Accuracy\n\nnew\n")
     text = document.read_text()
     assert "old" not in text and "new" in text and text.endswith("## Image hop\n\nkept\n")
+
+
+def test_what_was_judged_by_this_code_is_not_judged_again(
+    accuracy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bconnect_replay.rerun
+    import bconnect_sim.produce
+
+    done: list[str] = []
+    digest = ["a"]
+
+    def produce(scenario: str, seed: int, out: Path, *_: Any) -> Any:
+        out.mkdir(exist_ok=True)
+        return bconnect_sim.produce.Produced(out, digest[0], not done)
+
+    def rerun(folder: Path, *, out: Path, images: bool) -> None:
+        done.append(folder.name)
+        out.mkdir(exist_ok=True)
+        (out / "rerun.json").write_text("{}")
+
+    monkeypatch.setattr(bconnect_sim.produce, "produce", produce)
+    monkeypatch.setattr(bconnect_replay.rerun, "rerun", rerun)
+    job = accuracy.Job("harian", 3, "noisy")
+    for _ in range(2):
+        accuracy.work(job, tmp_path)
+    assert len(done) == 1
+    told = accuracy.cost_of(tmp_path / job.name)
+    assert {"make_s", "judge_s", "judged"} <= told.keys()
+    digest[0] = "b"  # another recording
+    accuracy.work(job, tmp_path)
+    assert len(done) == 2
+    assert accuracy.cost_of(tmp_path / "nowhere") == {}
+    assert "to make 1 runs" in accuracy._cost(tmp_path, [job.name]) or told["judge_s"] == 0.0
