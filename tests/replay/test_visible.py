@@ -80,6 +80,17 @@ def test_neither_right_nor_wrong() -> None:
     assert "1 of these were found all the same" in table_text({"all": whole})
 
 
+def test_a_finding_of_a_hidden_event_is_no_second_one_of_its_neighbour() -> None:
+    """Two run the red together, one of them first seen past the line; both are found."""
+    dark = seen("red_light", (0.0, 1.0, 1.0), took=2.0, x=0.0, y=3.5)
+    plain = seen("red_light", (1.0, 1.0, 1.0), took=2.0, x=0.0, y=0.0)
+    told = [found("red_light", at=11, x=0.0, y=0.0), found("red_light", at=11.2, x=0.0, y=3.5)]
+    for truth in ([dark, plain], [plain, dark]):
+        tally = score(told, truth)[0].kinds["red_light"]
+        assert (tally.right, tally.missed, tally.false, tally.doubled) == (1, 0, 0, 0)
+        assert (tally.hidden, tally.beyond) == (1, 1)
+
+
 def test_a_finding_elsewhere_stays_false() -> None:
     dark = seen("speeding", (0.0, 0.0, 0.0), x=0.0, y=0.0)
     made, _ = score([found(at=10, x=50.0, y=0.0)], [dark])
