@@ -174,7 +174,7 @@ def test_deadlines_are_listed_and_decide_nothing(ledger, cited, seen, say):
     inside = _local(day + 2 * DAY)
     code, words = say("citations", "beruang_madu", "--due", "--now", inside)
     assert code == 0
-    assert "1 pending, 0 overdue; deadlines of Indonesia, as reported [unsure]" in words
+    assert "1 pending, 0 overdue; deadlines of Polda Kalimantan Timur [unsure]" in words
     assert "OVERDUE" not in words
     code, words = say("citations", "beruang_madu", "--due", "--now", _local(day + 5 * DAY))
     assert "1 pending, 1 overdue" in words

@@ -39,9 +39,9 @@ _SHARED = (
     "tracker",
     "evidence",
     "law",
-    "ledger",
     "sticker",
     "tow",
+    "ledger",
 )
 _OWN = tuple(name for name in Site.model_fields if name not in _SHARED)
 

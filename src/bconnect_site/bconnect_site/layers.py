@@ -12,9 +12,9 @@ SECTIONS = (
     "detector",
     "tracker",
     "evidence",
-    "ledger",
     "sticker",
     "tow",
+    "ledger",
 )
 
 # Where a merged value came from: "fleet" or "site", and its key in that file.
