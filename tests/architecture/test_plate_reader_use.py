@@ -7,7 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 READER = "bconnect_detect.adapters.plate_reader"
-MODELS = {"plate_detector", "plate_ocr", "plate_patch", "plate_session", "plate_reader"}
+MODELS = {
+    *("plate_detector", "plate_hunt", "plate_ocr", "plate_patch", "plate_session"),
+    "plate_reader",
+}
 SEALER = {
     # opens the reader, asks it about the stills of an opened finding
     "src/bconnect_detect/bconnect_detect/sealing.py",

@@ -148,6 +148,22 @@ def test_a_parked_cars_plate_is_not_attached_to_the_moving_car(reader: OnnxPlate
 
 
 @needs_models
+def test_the_plate_of_the_twin_in_the_next_lane_is_never_read(reader: OnnxPlateReader) -> None:
+    """Two cars of one make side by side, both moving: colours and shape do not tell them apart."""
+
+    def draw_one(k: int) -> Image:
+        image = street(seed=55 + k)
+        for x, text in ((0, "KT 1234 AB"), (320, "KT 1777 CD")):
+            vehicle(image, (BOX[0] + x + 15 * k, BOX[1], BOX[2] + x + 15 * k, BOX[3]))
+            place = corners(480 + x + 15 * k, 350, HIGH * 3.2, HIGH)
+            paste(image, draw(Plate(text)), place)
+        return developed(image, 55 + k)
+
+    reading = reader.read(stills(draw_one), finding())
+    assert reading.text in ("KT 1234 AB", "")
+
+
+@needs_models
 def test_two_plates_on_the_vehicle_are_none(reader: OnnxPlateReader) -> None:
     def draw_one(k: int) -> Image:
         image = street(seed=60 + k)

@@ -22,6 +22,7 @@ HEIGHT = 48  # pixels the model takes
 WIDEST, NARROWEST = 640, 48  # pixels
 DOTS = ".,:;'`\"*·•°-_~^"  # bolts, rivets and dirt
 FAINT = 0.25  # chance of a symbol that another one or nothing outweighs
+_SPACE, _WRITING = 1, 3  # what a moment of the line is; 0: nothing, 2: a dot
 
 
 def ocr_weights() -> Weights:
@@ -66,29 +67,37 @@ class PlateOcr:
         blank, space = steps[:, 0], steps[:, -1]
         dots = steps[:, self._dots].sum(axis=1)
         other = np.clip(1.0 - blank - space - dots - symbols.sum(axis=1), 0.0, None)
-        idle = np.stack((blank, space, dots), axis=1)
-        best = symbols.argmax(axis=1)
-        kind = np.stack((*idle.T, np.maximum(symbols.max(axis=1), other)), axis=1).argmax(axis=1)
-        spots: list[int] = []  # the time at which each symbol is surest
-        gaps, faint, space_seen, last = set(), False, False, -1
-        for time in range(len(steps)):
-            if kind[time] == 3:
-                if last == best[time]:
-                    if symbols[time].max() > symbols[spots[-1]].max():
-                        spots[-1] = time
-                    continue
-                if space_seen and spots:
-                    gaps.add(len(spots))
-                spots.append(time)
-                last, space_seen = int(best[time]), False
-            else:
-                near = spots and time - spots[-1] <= 1
-                after = time + 1 < len(steps) and kind[time + 1] == 3
-                faint |= bool(symbols[time].max() > FAINT and not near and not after)
-                last = -1
-                space_seen |= bool(kind[time] == 1)
-        rows = np.array(spots, int)
-        share = symbols[rows] / np.clip(symbols[rows].sum(1) + other[rows], 1e-9, None)[:, None]
-        at = (rows + 0.5) / max(len(steps), 1)
-        text = "".join(SYMBOLS[i] for i in best[rows])
+        writing = np.maximum(symbols.max(axis=1), other)
+        kinds = np.stack((blank, space, dots, writing), axis=1).argmax(axis=1)
+        spots, gaps, faint = _spots(kinds, symbols)
+        share = symbols[spots] / np.clip(symbols[spots].sum(1) + other[spots], 1e-9, None)[:, None]
+        at = (np.array(spots) + 0.5) / max(len(steps), 1)
+        text = "".join(SYMBOLS[i] for i in symbols[spots].argmax(axis=1))
         return Line(text, share, at, frozenset(gaps), faint)
+
+
+def _spots(
+    kinds: NDArray[np.intp], symbols: NDArray[np.float64]
+) -> tuple[list[int], set[int], bool]:
+    """Times at which each symbol is surest, positions behind a space, and whether one is faint."""
+    best, surest = symbols.argmax(axis=1), symbols.max(axis=1)
+    spots: list[int] = []
+    gaps: set[int] = set()
+    faint = space_seen = False
+    last = -1
+    for time, kind in enumerate(kinds):
+        if kind != _WRITING:
+            near = bool(spots) and time - spots[-1] <= 1
+            after = time + 1 < len(kinds) and kinds[time + 1] == _WRITING
+            faint |= bool(surest[time] > FAINT and not near and not after)
+            space_seen |= bool(kind == _SPACE)
+            last = -1
+        elif last == best[time]:
+            if surest[time] > surest[spots[-1]]:
+                spots[-1] = time
+        else:
+            if space_seen and spots:
+                gaps.add(len(spots))
+            spots.append(time)
+            last, space_seen = int(best[time]), False
+    return spots, gaps, faint

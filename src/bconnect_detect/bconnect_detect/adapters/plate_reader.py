@@ -10,7 +10,6 @@ from time import monotonic
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from bconnect_detect.adapters.onnx_detector import OnnxDetector
 from bconnect_detect.adapters.plate_detector import (
@@ -19,11 +18,11 @@ from bconnect_detect.adapters.plate_detector import (
     detector_weights,
     rectified,
 )
+from bconnect_detect.adapters.plate_hunt import Hunt, to_box
 from bconnect_detect.adapters.plate_ocr import PlateOcr, ocr_weights
-from bconnect_detect.adapters.plate_patch import Patch
 from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.core.detector import Detections, ModelInfo, tidy
-from bconnect_detect.core.geometry import clipped, iou
+from bconnect_detect.core.geometry import iou
 from bconnect_detect.core.plate import (
     NOT_INSTALLED,
     Image,
@@ -35,8 +34,8 @@ from bconnect_detect.core.plate import (
     conclude,
 )
 from bconnect_detect.core.plate_grammar import Doubt, Grammar, Parsed
-from bconnect_detect.core.plate_place import SAME, Candidate, Refusal, Vehicle, follow, own_plate
-from bconnect_detect.core.types import SECOND, VEHICLES, Box, Finding, Pair
+from bconnect_detect.core.plate_place import SAME, Candidate, Refusal, own_plate
+from bconnect_detect.core.types import SECOND, VEHICLES, Box, Finding
 from bconnect_detect.core.violation import PlateReading
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import PlateState, RoadUserKind
@@ -47,8 +46,6 @@ MOST_STILLS = 7
 ANCHOR = SECOND // 4  # a still this near the finding's stamp shows the offender in its box
 MOST_SEARCHES = 3  # stills in which vehicles and plates are looked for with the models
 SURE, WEAK = 0.25, 0.08  # confidence of a plate; a weak one counts where no sure one is
-PLATE_SAME, BODY_SAME = 0.8, 0.7  # correlation of what is the same a moment later
-PLATE_REACH = 1.0  # widths of the vehicle a plate may have come between two stills
 LOWER = 0.35  # of the vehicle's height, left out by later attempts
 MARGIN = 0.08  # of the vehicle's box, kept around it
 MOST_VEHICLES = 12  # looked at closely when plates are to be blurred
@@ -125,7 +122,7 @@ class OnnxPlateReader:
         self.looks = tuple(looks)
         return conclude(looks, kind, self._rules, self._needs)
 
-    def _look(self, hunt: "Hunt", stamp: int, image: Image, kind: RoadUserKind) -> Look:
+    def _look(self, hunt: Hunt, stamp: int, image: Image, kind: RoadUserKind) -> Look:
         found = hunt.plate_again(stamp, image)
         if found is None:
             if hunt.searches >= MOST_SEARCHES:
@@ -154,7 +151,7 @@ class OnnxPlateReader:
         boxes = self._vehicles_in(image).boxes
         largest = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).prod(axis=1))[:MOST_VEHICLES]
         for box in boxes[largest]:
-            for plate in self._plates_at(image, _box(box)):
+            for plate in self._plates_at(image, to_box(box)):
                 if all(iou(plate.box, other) < SAME for other in found):
                     found.append(plate.box)
         return found
@@ -194,84 +191,6 @@ class OnnxPlateReader:
         return Parsed(seen[0].area, seen[0].number, seen[0].suffix, chances)
 
 
-class Hunt:
-    """Finds the offender and its plate in one still after the other, outwards from the moment."""
-
-    def __init__(self, finding: Finding, image: Image) -> None:
-        x, y = image.shape[1] / finding.width, image.shape[0] / finding.height
-        box = finding.road_user.box
-        self.searches = 0  # for vehicles and plates with the models: what takes the time
-        self._kind = finding.road_user.kind
-        self._start: Box = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
-        self._known: list[tuple[int, Box]] = []  # where the vehicle was
-        self._looks = appearance(image, self._start)
-        self._body = Patch(image, self._start)
-        self._plates: list[tuple[int, FoundPlate, Patch]] = []
-
-    def vehicle(
-        self, stamp: int, image: Image, vehicles: Detections
-    ) -> tuple[Box | None, list[Box]]:
-        """Its box in a still (None: not found) and the boxes of the other vehicles."""
-        self.searches += 1
-        boxes = [_box(row) for row in vehicles.boxes]
-        if not self._known:
-            # The rule saw it there; the still's own detection only refines the box.
-            best = max(boxes, key=lambda b: iou(b, self._start), default=self._start)
-            own = best if iou(best, self._start) >= SAME else self._start
-            self._known.append((stamp, own))
-        else:
-            found = self._again(stamp, image, vehicles, boxes)
-            if found is None:
-                return None, boxes
-            own = found
-            self._known.append((stamp, own))
-        return own, [b for b in boxes if iou(b, own) < SAME]
-
-    def plate_again(self, stamp: int, image: Image) -> FoundPlate | None:
-        """A plate found before, found again where its surroundings look the same."""
-        if not self._plates:
-            return None
-        at, plate, patch = min(self._plates, key=lambda known: abs(known[0] - stamp))
-        others = [known for known in self._plates if known[0] != at]
-        move = (0.0, 0.0)
-        if others:
-            before_at, before, _ = min(others, key=lambda known: abs(known[0] - stamp))
-            share = (stamp - at) / (at - before_at)
-            (x, y), (u, v) = _middle(plate.box), _middle(before.box)
-            move = share * (x - u), share * (y - v)
-        moved = patch.find(image, move, PLATE_REACH * (self._start[2] - self._start[0]))
-        if moved is None or moved.score < PLATE_SAME:
-            return None
-        again = FoundPlate(moved.box(plate.box), plate.confidence, moved.points(plate.corners))
-        if clipped(again.box, image.shape[1], image.shape[0]):
-            return None
-        self.plate_found(stamp, image, again)
-        return again
-
-    def plate_found(self, stamp: int, image: Image, plate: FoundPlate) -> None:
-        """Remembers where the plate was and what is around it."""
-        box = plate.box
-        x, y = 0.5 * (box[2] - box[0]), 1.2 * (box[3] - box[1])
-        wide = (box[0] - x, box[1] - y, box[2] + x, box[3] + y)
-        self._plates.append((stamp, plate, Patch(image, wide)))
-
-    def _again(
-        self, stamp: int, image: Image, vehicles: Detections, boxes: list[Box]
-    ) -> Box | None:
-        seen = [
-            Vehicle(RoadUserKind(int(k)), b, likeness(self._looks, appearance(image, b)))
-            for k, b in zip(vehicles.kind, boxes, strict=True)
-        ]
-        _, before = min(self._known, key=lambda known: abs(known[0] - stamp))
-        index = follow(before, (0.0, 0.0), self._kind, seen)
-        if index is not None:
-            return boxes[index]
-        moved = self._body.find(image, (0.0, 0.0), 0.5 * (self._start[2] - self._start[0]))
-        if moved is None or moved.score < BODY_SAME:
-            return None
-        return moved.box(self._start)
-
-
 def candidates(plates: Sequence[FoundPlate]) -> list[Candidate]:
     """The sure ones; where there is none, the weak ones."""
     sure = [plate for plate in plates if plate.confidence >= SURE]
@@ -291,25 +210,6 @@ def raised(image: Image) -> Image:
     lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
     lab[..., 0] = cv2.createCLAHE(3.0, (8, 8)).apply(lab[..., 0])
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.uint8)
-
-
-def appearance(image: Image, box: Box) -> NDArray[np.float32]:
-    """The colours of a vehicle as a histogram, its outer fifth left out."""
-    x, y = 0.2 * (box[2] - box[0]), 0.2 * (box[3] - box[1])
-    height, width = image.shape[:2]
-    rows = slice(int(max(box[1] + y, 0)), int(min(box[3] - y, height)))
-    columns = slice(int(max(box[0] + x, 0)), int(min(box[2] - x, width)))
-    part = image[rows, columns]
-    if part.size == 0:
-        return np.zeros((8, 8, 4), np.float32)
-    hsv = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_BGR2HSV)
-    counts = cv2.calcHist([hsv], [0, 1, 2], None, [8, 8, 4], [0, 180, 0, 256, 0, 256])
-    return np.asarray(counts / max(float(counts.sum()), 1.0), np.float32)
-
-
-def likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Of two appearances, [0, 1]."""
-    return float(np.sqrt(a * b).sum())
 
 
 def make_reader(
@@ -336,12 +236,3 @@ def make_reader(
         )
     except ConfigError as error:
         return Absent(str(error))
-
-
-def _box(row: NDArray[np.float32]) -> Box:
-    x_min, y_min, x_max, y_max = (float(v) for v in row)
-    return x_min, y_min, x_max, y_max
-
-
-def _middle(box: Box) -> Pair:
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
