@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
+import pytest
 from detect_scenes import SIZE, T0, tracks
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,24 @@ class TestOtherCameras:
         behind = finding("timur", 12.0, (0.0, 30.0))
         assert seen(Incidents(GROUND), finding(), on)[1].same_as
         assert not seen(Incidents(GROUND), finding(), behind)[1].same_as
+
+    @pytest.mark.parametrize(
+        ("way", "same"), [((0.0, -12.0), 0), ((6.0, 10.0), 1), ((0.2, 0.1), 1)]
+    )
+    def test_who_comes_the_other_way_is_another(self, way: tuple[float, float], same: int):
+        """Two speeders meet between two cameras: one is no witness of the other's offence."""
+        first = finding(kind=ViolationType.SPEEDING, velocity=(0.0, 12.0))
+        second = finding(
+            "timur", 10.5, (0.5, 34.0), ViolationType.SPEEDING, track_id=7, velocity=way
+        )
+        out = seen(Incidents(GROUND), first, second)
+        assert [bool(f.same_as) for f in out] == [False, bool(same)]
+
+    def test_who_turns_back_is_seen_on_any_leg_of_it(self):
+        kind = ViolationType.ILLEGAL_U_TURN
+        first = finding(kind=kind, velocity=(0.0, 4.0))
+        second = finding("timur", 10.5, (0.5, 31.0), kind, track_id=7, velocity=(-1.0, -4.0))
+        assert seen(Incidents(GROUND), first, second)[1].same_as == first.id
 
     def test_two_side_by_side_stay_two(self):
         pair = [

@@ -5,11 +5,11 @@
         camera B   finding ------'    another camera comes out as its witness (``same_as``),
                                       one more by the same camera does not come out at all
 
-Another camera saw the same when kind and time agree and the places on the ground do; where a
-camera is not calibrated, when the zones bear one name. Each camera witnesses an incident once,
-so two side by side stay two. The same camera saw the same when it is the same track, a track
-that goes on where the other was lost, or, after the camera was blind, a vehicle that stands
-where one stood.
+Another camera saw the same when kind and time agree, the places on the ground do, and the ways
+they move if both move; where a camera is not calibrated, when the zones bear one name. Each
+camera witnesses an incident once, so two side by side stay two. The same camera saw the same
+when it is the same track, a track that goes on where the other was lost, or, after the camera was
+blind, a vehicle that stands where one stood.
 """
 
 from collections import OrderedDict
@@ -38,6 +38,7 @@ class IncidentSettings:
     near: float = 6.0  # m between two cameras' places, beside their doubt
     slack: float = 3.0  # s between what two cameras saw
     slack_image: float = 2.0  # s likewise, known by the zone's name alone
+    turned: float = 0.5  # cosine of the angle between their ways, both moving
     drift: float = 0.3  # of the way between the two moments by which places may be off
     track: float = 60.0  # s in which one track offends once
     lost: float = 3.0  # s after which a lost track is not taken up again,
@@ -131,6 +132,7 @@ class Incidents:
                 incident.sights[finding.camera] = _sight(finding, found)
                 return None
         place, velocity = self._place(finding)
+        mine = [i for i in mine if self._same_way(i, velocity)]
         others = [(d, i.id, i) for i in mine if (d := self._apart(i, finding, place)) is not None]
         if others:
             incident = min(others)[2]
@@ -183,6 +185,13 @@ class Incidents:
         speed = s.reach_speed if known else s.unknown_speed
         reach = s.reach + speed * min(seconds, s.lost)
         return bool(np.hypot(*(feet[1] - expected)) <= reach)
+
+    def _same_way(self, incident: _Incident, velocity: Vector) -> bool:
+        """Whether it moves the way the other did; who turns back moves every way."""
+        here, there = float(np.hypot(*velocity)), float(np.hypot(*incident.velocity))
+        if incident.type == ViolationType.ILLEGAL_U_TURN or not (here > MOVING < there):
+            return True
+        return float(velocity @ incident.velocity) >= self.settings.turned * here * there
 
     def _apart(self, incident: _Incident, finding: Finding, place: Vector) -> float | None:
         """m between an incident and what another camera found; None: it is another."""
