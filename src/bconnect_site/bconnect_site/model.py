@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bconnect_site.centre import CentreSettings
 from bconnect_site.fields import (
     Basis,
     Gate,
@@ -259,6 +260,9 @@ class Site(Strict):
     sticker: StickerSettings = StickerSettings()
     tow: TowSettings = TowSettings()
     plates: PlateSettings = PlateSettings()
+    centre: CentreSettings | None = Field(
+        default=None, description="the command centre; none: everything stays here"
+    )
     ledger: LedgerSettings = LedgerSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")
     processes: dict[str, str] = Field(

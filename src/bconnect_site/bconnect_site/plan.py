@@ -162,7 +162,11 @@ def _perception(site: Site, site_file: str, layout: StateLayout) -> list[NodeSpe
         **site.tracker.model_dump(),
         **by_file,
     }
-    store: dict[str, Parameter] = {**by_file, "evidence_dir": str(layout.evidence_dir)}
+    store: dict[str, Parameter] = {
+        **by_file,
+        "evidence_dir": str(layout.evidence_dir),
+        "keys_dir": str(layout.keys_dir),
+    }
     package = "bconnect_detect"
     signal = [_node(package, "signal_node:SignalNode", "signal", namespace, dict(by_file))]
     return [
@@ -213,7 +217,28 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
             _node(package, _ROADSIDE[name], name, namespace, dict(jobs))
             for name in roadside_nodes(site.model_dump())
         ),
+        *_spool(loaded, layout),
     ]
+
+
+def _spool(loaded: LoadedSite, layout: StateLayout) -> list[NodeSpec]:
+    site, centre = loaded.site, loaded.site.centre
+    if centre is None:
+        return []
+    parameters: dict[str, Parameter] = {
+        "unit": site.site,
+        "evidence_dir": str(layout.evidence_dir),
+        "spool_dir": str(layout.spool_dir),
+        "keys_dir": str(layout.keys_dir),
+        "url": centre.url,
+        "centre_key": str(resolve_path(loaded, centre.key)),
+        "recipient": centre.recipient,
+        "ca": str(resolve_path(loaded, centre.ca)) if centre.ca else "",
+        "rate": centre.rate,
+        "most_bytes": centre.most_bytes,
+    }
+    namespace = names.site_ns(site.site)
+    return [_node("bconnect_spool", "spool_node:Spool", "spool", namespace, parameters)]
 
 
 def _speaker(
@@ -247,6 +272,7 @@ _DEFAULT_PROCESS = {
     "citation": "enforcement",
     "sticker": "enforcement",
     "tow": "enforcement",
+    "spool": "spool",
 }
 
 

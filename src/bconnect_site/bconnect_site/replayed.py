@@ -25,7 +25,8 @@ def replayed(
     signals: the bag gives the signals, so nobody asks lamps or controllers. day: ISO date on
     which the bag begins, whose law holds. ``how``: further parameters of the player.
     """
-    off = {"camera", "speaker"}
+    # What acts on the world, or tells it, must not do so because of the past.
+    off = {"camera", "speaker", "spool", "tow", "sticker"}
     off |= set() if images else {"detector"}
     off |= {"signal"} if signals else set()
     on_day: dict[str, Parameter] = {"day": day}

@@ -43,6 +43,11 @@ class StateLayout:
         return self.root / "keys"
 
     @property
+    def spool_dir(self) -> Path:
+        """What waits to be sent to the command centre."""
+        return self.root / "spool"
+
+    @property
     def audio_dir(self) -> Path:
         """Spoken phrases, and what was spoken where there is no device."""
         return self.root / "audio"

@@ -1,0 +1,37 @@
+"""The command centre a site sends its sealed violations to."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bconnect_site.fields import Reference, Strict, Text, fault
+
+_AGE = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("https://", "http://", "${")):
+        raise fault(f'found "{value}", needs https://host/path or ${{NAME}}')
+    return value
+
+
+def _recipient(value: str) -> str:
+    if _AGE.fullmatch(value) is None:
+        raise fault(f'found "{value[:16]}", needs an age public key ("age1" and 58 characters)')
+    return value
+
+
+class CentreSettings(Strict):
+    """Where the spool goes, and whom it trusts there."""
+
+    url: Annotated[Reference, AfterValidator(_url)] = Field(
+        description="the centre's intake, https://host/path or ${NAME}"
+    )
+    key: Text = Field(description="file with the public key that signs its receipts (PEM)")
+    recipient: Annotated[str, AfterValidator(_recipient)] = Field(
+        description="the age public key parcels are encrypted to"
+    )
+    ca: Text | None = Field(default=None, description="certificate to trust (PEM); none: system's")
+    rate: float = Field(default=0.0, ge=0.0, description="bytes/s at most; 0: no cap")
+    most_bytes: int = Field(default=20 << 30, ge=1 << 20, description="bytes that may wait")
