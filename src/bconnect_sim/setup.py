@@ -21,7 +21,7 @@ setup(
     license="AGPL-3.0-or-later",
     entry_points={
         "console_scripts": [
-            "make_scenario = bconnect_sim.make:console",
+            "make_scenario = bconnect_sim.produce:console",
             "fetch_footage = bconnect_sim.footage:console",
         ]
     },

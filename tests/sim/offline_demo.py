@@ -93,7 +93,13 @@ def matches(finding: Finding, record: dict[str, Any]) -> bool:
     """Whether a finding is this true event: same kind, overlapping in time."""
     began, certain = seconds_of(finding)
     same = finding.type.name.lower() == record["kind"]
-    return bool(same and began <= record["end"] + 1.0 and certain >= record["start"] - 1.0)
+    return bool(same and began <= record["end_s"] + 1.0 and certain >= record["start_s"] - 1.0)
+
+
+def shown(lamps: list[dict[str, Any]], seconds: float) -> str:
+    """What the judged light shows, by a signals.jsonl."""
+    ours = [lamp for lamp in lamps if lamp["signal"] == "barat"]
+    return str([lamp["aspect"] for lamp in ours if lamp["time_s"] <= seconds + 1e-6][-1])
 
 
 def _report(watch: Watch, folder: Path | None) -> int:
@@ -109,7 +115,7 @@ def _report(watch: Watch, folder: Path | None) -> int:
     lamps = [json.loads(line) for line in (folder / "signals.jsonl").read_text().splitlines()]
     right = unknown = 0
     for seconds, aspect in watch.aspects:
-        true = [lamp["aspect"] for lamp in lamps if lamp["start"] <= seconds + 1e-6][-1]
+        true = shown(lamps, seconds)
         right += aspect == true
         unknown += aspect == "unknown"
     print(f"lamp right {right}/{len(watch.aspects)}, unknown {unknown}")

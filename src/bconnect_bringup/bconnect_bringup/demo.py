@@ -17,7 +17,7 @@ from bconnect_bringup.supervisor import Supervisor
 from bconnect_bringup.tally import Tally
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.footage import FootageError, fetch
-from bconnect_sim.make import make_scenario
+from bconnect_sim.produce import produce
 from bconnect_site.errors import ConfigError
 from bconnect_site.loader import LoadedSite
 
@@ -56,9 +56,9 @@ def footage(folder: Path, console: Console) -> dict[str, Path]:
             console.progress(f"drawing the simulated street: frame {done} of {whole}")
 
     try:
-        made = make_scenario(SCENARIO, folder / JALAN, 0, progress)
+        made = produce(SCENARIO, 0, folder / JALAN, "video", progress=progress)
         console.end_progress()
-        found[JALAN] = made.video
+        found[JALAN] = made.folder / f"{JALAN}.mp4"
     except (SimError, OSError, ImportError) as error:
         console.end_progress()
         console.say(f"the simulated street cannot be drawn: {error}")

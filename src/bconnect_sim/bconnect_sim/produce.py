@@ -22,7 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bconnect_replay.adapters.bag import BagWriter, definitions
-from bconnect_sim import made, make
+from bconnect_sim import made
 from bconnect_sim.core.detections import perfect
 from bconnect_sim.core.errs import Errors
 from bconnect_sim.core.gates import Gates, Sighting
@@ -313,9 +313,6 @@ class _Films:
 def main(argv: list[str] | None = None) -> int:
     """``bconnect sim SCENARIO --seed N --out DIR``; 0 made or ready, 2 refused."""
     args = _parser().parse_args(argv)
-    if Path(args.scenario).name == make.DEMO:
-        video = [] if args.how == "video" else ["--no-video"]
-        return make.main([args.scenario, "--out", args.out, "--seed", str(args.seed), *video])
 
     def show(done: int, whole: int) -> None:
         if sys.stderr.isatty() or done % 500 == 0 or done == whole:

@@ -72,7 +72,10 @@ class RoadMap:
         self._half = np.concatenate([np.full(len(n.line) - 1, n.width / 2) for n in lanes])
         lines = [resample(lane.line, 2.0) for lane in lanes]
         self.points = np.concatenate(lines)
-        self.ways = np.concatenate([tangents(line) for line in lines])
+        lawful = [lane.line for road in net.roads if road.marked for lane in road.lanes]
+        lawful = [resample(line, 2.0) for line in lawful]
+        self._lawful = np.concatenate(lawful)
+        self._ways = np.concatenate([tangents(line) for line in lawful])
         self.surfaces = tuple(np.array(s, float) for s in surfaces if len(s) > 2)
         self._areas = (*net.crossings, *self.surfaces)
 
@@ -99,8 +102,9 @@ class RoadMap:
         return found
 
     def way(self, point: Array) -> Array:
-        """Direction of travel of the lane nearest to a point (2,)."""
-        return self.ways[np.linalg.norm(self.points - point, axis=1).argmin()]  # type: ignore[no-any-return]
+        """Direction of travel of the lane nearest to a point (2,), as the law wants it."""
+        nearest = np.linalg.norm(self._lawful - point, axis=1).argmin()
+        return self._ways[nearest]  # type: ignore[no-any-return]
 
 
 def read_net(text: str) -> RoadNet:
