@@ -57,7 +57,7 @@ CONDITIONS = ("clear", "motion", "defocus", "night", "oblique")
 MOTION, DEFOCUS = 3.0, 0.9  # pixels smeared; sigma
 STILLS = 5
 T0 = 1_764_000_000 * SECOND
-CHUNKS = 16
+CHUNKS = 80
 _sets: Sets = {}
 LOOSE = PlateNeeds(height=8.0)  # the benchmark finds the least height itself
 
