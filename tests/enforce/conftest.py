@@ -179,8 +179,10 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, of both kinds in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.sqlite3"
-    return str(request.getfixturevalue("server").database())
+        yield f"sqlite:///{tmp_path}/ledger.sqlite3"
+        return
+    with request.getfixturevalue("server").lent() as url:
+        yield url

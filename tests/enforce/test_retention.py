@@ -143,6 +143,11 @@ def test_rejected_withdrawn_and_never_a_case_go_and_the_chain_holds(cases):
     assert retain(cases, evidence, 90, SEEN + 400 * DAY, "test").erased == []
 
 
+def test_much_is_erased_in_several_runs(cases):
+    runs = [retain(cases, Evidence(), 90, SEEN + 91 * DAY, "test", most=3) for _ in range(3)]
+    assert [(len(run.erased), run.more) for run in runs] == [(3, True), (1, False), (0, False)]
+
+
 def test_what_was_erased_does_not_come_back(cases, violation, measure):
     retain(cases, Evidence(), 90, SEEN + 91 * DAY, "test")
     again = replace(violation(5, stamp=SEEN), plate="KT 5 AB", plate_state=PlateState.READ)

@@ -68,19 +68,23 @@ class Eraser(Protocol):
 
 @dataclass
 class Retained:
-    """What one run of the retention did; `failed` holds sentences."""
+    """What one run of the retention did; `failed` holds sentences, `more`: it is not through."""
 
     erased: list[Erasure] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    more: bool = False
 
 
-def retain(ledger: Ledger, erase: Eraser, days: int, now: int, who: str) -> Retained:
+def retain(
+    ledger: Ledger, erase: Eraser, days: int, now: int, who: str, most: int = 1_000_000
+) -> Retained:
     """Erases what is due at `now`: first the texts, then the evidence, then it is written down.
 
-    What was interrupted is finished first. Raises LedgerError.
+    What was interrupted is finished too. `most`: violations of one run. Raises LedgerError.
     """
-    done = Retained()
-    for erasure in ledger.erasable(now, days):
+    due = ledger.erasable(now, days)
+    done = Retained(more=len(due) > most)
+    for erasure in due[:most]:
         ledger.erase(erasure, now, days)
     for erasure in ledger.unfinished_erasures():
         try:

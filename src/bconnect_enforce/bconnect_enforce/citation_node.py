@@ -36,6 +36,7 @@ REVIEW_IN_TURN = 2.0  # s the same, where waiting holds the executor
 REVIEW_PATIENCE = 5.0  # s an officer waits for a database that is locked
 TRUST_EVERY = 60.0  # s; decisions and rearmings may come past this node
 RETAIN_EVERY = 86_400.0  # s
+RETAIN_AT_ONCE = 100  # violations, about a second; what comes meanwhile is written in between
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,11 @@ class CitationNode(BconnectNode):
         """Erases what may be kept no longer."""
         if self._days and self.params.evidence_dir:
             erase = eraser(Path(self.params.evidence_dir), self.params.keys_dir)
-            done = bookkeeping.retain(self._ledger, erase, self._days, self.now(), "retention")
+            done = bookkeeping.retain(
+                self._ledger, erase, self._days, self.now(), "retention", RETAIN_AT_ONCE
+            )
+            if done.more:
+                self._put(self._retain)
             for sentence in done.failed:
                 self.health.error(sentence)
             if done.erased:

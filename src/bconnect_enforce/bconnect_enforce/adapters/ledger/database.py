@@ -35,7 +35,7 @@ from bconnect_enforce.core.records import (
 )
 from bconnect_enforce.core.summary import Summary
 from bconnect_enforce.core.trust import Act, Marks
-from bconnect_site.kinds import CitationStatus, Step, ViolationType
+from bconnect_site.kinds import Step, ViolationType
 
 
 class Ledger:
@@ -207,16 +207,12 @@ class Ledger:
     def current(self, limit: int = 100) -> list[Citation]:
         """The present state of the newest citations, oldest first."""
         with self._store.reading() as connection:
-            return _current(connection, self._site)[-limit:]
+            return _current(connection, self._site, limit)
 
     def pending(self) -> list[Citation]:
         """What waits for an officer, oldest first."""
         with self._store.reading() as connection:
-            return [
-                line
-                for line in _current(connection, self._site)
-                if line.status is CitationStatus.PENDING_REVIEW
-            ]
+            return _pending(connection, self._site)
 
     def manifests(self) -> frozenset[str]:
         """Paths of the manifests whose violations are stored."""
@@ -333,10 +329,25 @@ def _last_line(connection: Connection, number: str, site: str) -> rows.Line | No
     return None if row is None else rows.Line(rows.citation(row), row.year, row.serial)
 
 
-def _current(connection: Connection, site: str) -> list[Citation]:
+def _current(connection: Connection, site: str, limit: int | None = None) -> list[Citation]:
     last = select(func.max(citations.c.line)).group_by(citations.c.number)
     newest = _of_site(last, citations, site)
     found = connection.execute(
-        select(citations).where(citations.c.line.in_(newest)).order_by(citations.c.line)
+        select(citations)
+        .where(citations.c.line.in_(newest))
+        .order_by(citations.c.line.desc())
+        .limit(limit)
     )
+    return [rows.citation(row) for row in found][::-1]
+
+
+def _pending(connection: Connection, site: str) -> list[Citation]:
+    later = citations.alias()
+    decided = (
+        select(later.c.line)
+        .where(later.c.number == citations.c.number, later.c.line > citations.c.line)
+        .exists()
+    )
+    query = select(citations).where(text("citations.status = 1"), ~decided)
+    found = connection.execute(_of_site(query, citations, site).order_by(citations.c.line))
     return [rows.citation(row) for row in found]

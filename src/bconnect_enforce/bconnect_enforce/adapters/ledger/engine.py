@@ -136,8 +136,7 @@ def parse(url: str) -> URL:
     ):  # fmt: skip
         found = _PASSWORD.sub(r"\1***@", url)
         raise LedgerError(
-            f'database: found "{found}", '
-            "allowed: sqlite:///path or postgresql://user@host/database"
+            f'database: found "{found}", allowed: sqlite:///path or postgresql://user@host/database'
         )
     return parsed.set(drivername="postgresql+psycopg") if kind == "postgresql" else parsed
 

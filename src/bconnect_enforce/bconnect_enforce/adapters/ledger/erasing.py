@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, select, update
 
 from bconnect_enforce.adapters.ledger.tables import (
     citations,
@@ -27,21 +27,31 @@ _KEPT = (CitationStatus.PENDING_REVIEW, CitationStatus.CONFIRMED)
 
 def held(connection: Connection, site: str, before: int, only: str = "") -> list[retention.Held]:
     """What was seen until `before` and is no standing case; `only`: this violation alone."""
-    last = select(func.max(citations.c.line)).group_by(citations.c.violation_id)
-    if only:
-        last = last.where(citations.c.violation_id == only)
-    newest = select(citations).where(citations.c.line.in_(last)).subquery()
-    gone = select(erasures.c.violation_id)
+    later = citations.alias()
+    last = (
+        select(func.max(later.c.line))
+        .where(later.c.violation_id == violations.c.id)
+        .correlate(violations)
+        .scalar_subquery()
+    )
+    mine = (citations.c.violation_id == violations.c.id) & (citations.c.line == last)
     query = (
-        select(violations.c.id, violations.c.manifest, violations.c.stamp, newest.c.status,
-               newest.c.stamp.label("decided"))
-        .outerjoin(newest, newest.c.violation_id == violations.c.id)
+        select(
+            violations.c.id,
+            violations.c.manifest,
+            violations.c.stamp,
+            citations.c.status,
+            citations.c.stamp.label("decided"),
+        )
+        .select_from(violations.outerjoin(citations, mine))
         .where(violations.c.site == site, violations.c.stamp <= before)
-        .where(violations.c.id.not_in(gone))
-        .where(newest.c.status.is_(None) | newest.c.status.not_in(_KEPT))
-    )  # fmt: skip
+        .where(~_gone(violations.c.id))
+        .where(citations.c.status.is_(None) | citations.c.status.not_in(_KEPT))
+    )
     if only:
         query = query.where(violations.c.id == only)
+    tows = _states(connection, tow_jobs, site, TowStatus, only)
+    stuck = _states(connection, stickers, site, StickerStatus, only)
     found = [
         retention.Held(
             violation_id=row.id,
@@ -49,23 +59,27 @@ def held(connection: Connection, site: str, before: int, only: str = "") -> list
             stamp=row.stamp,
             status=None if row.status is None else CitationStatus(row.status),
             decided=row.decided or 0,
-            tows=frozenset(_states(connection, tow_jobs, row.id, TowStatus)),
-            stickers=frozenset(_states(connection, stickers, row.id, StickerStatus)),
+            tows=frozenset(tows.get(row.id, ())),
+            stickers=frozenset(stuck.get(row.id, ())),
         )
         for row in connection.execute(query)
     ]
     return found + list(_unsealed(connection, site, before, only))
 
 
+def _gone(id_: ColumnElement[str]) -> ColumnElement[bool]:
+    return select(erasures.c.violation_id).where(erasures.c.violation_id == id_).exists()
+
+
 def _unsealed(
     connection: Connection, site: str, before: int, only: str
 ) -> Iterator[retention.Held]:
     """Measures whose violation was never sealed."""
+    sealed = select(violations.c.id).where(violations.c.id == measures.c.violation_id).exists()
     query = (
         select(measures.c.violation_id, func.max(measures.c.stamp).label("stamp"))
         .where(measures.c.site == site, measures.c.stamp <= before)
-        .where(measures.c.violation_id.not_in(select(violations.c.id)))
-        .where(measures.c.violation_id.not_in(select(erasures.c.violation_id)))
+        .where(~sealed, ~_gone(measures.c.violation_id))
         .group_by(measures.c.violation_id)
     )
     if only:
@@ -74,17 +88,24 @@ def _unsealed(
         yield retention.Held(row.violation_id, "", row.stamp)
 
 
-def _states(connection: Connection, table: Table, id_: str, kind: type[K]) -> list[K]:
+def _states(
+    connection: Connection, table: Table, site: str, kind: type[K], only: str
+) -> dict[str, set[K]]:
+    """The present states of the jobs of a site, by violation."""
+    mine = table.c.violation_id == only if only else table.c.site == site
     last = (
         select(table.c.id, func.max(table.c.revision).label("revision"))
-        .where(table.c.violation_id == id_)
+        .where(mine)
         .group_by(table.c.id)
         .subquery()
     )
-    query = select(table.c.status).join(
+    query = select(table.c.violation_id, table.c.status).join(
         last, (table.c.id == last.c.id) & (table.c.revision == last.c.revision)
     )
-    return [kind(status) for status in connection.scalars(query)]
+    found: dict[str, set[K]] = {}
+    for violation_id, status in connection.execute(query):
+        found.setdefault(violation_id, set()).add(kind(status))
+    return found
 
 
 def blank(connection: Connection, site: str, erasure: retention.Erasure, now: int) -> None:
