@@ -1,4 +1,4 @@
-"""Small bags with what they must give; a bug report becomes one more folder of tests/replay/bags."""
+"""Small bags with what they must give; a bug report becomes one more of them."""
 
 from __future__ import annotations
 
