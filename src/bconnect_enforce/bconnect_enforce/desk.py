@@ -65,7 +65,10 @@ class Asked(Generic[R]):
             return
         try:
             if not self.answer.done():
-                self.answer.set_result("not written, the ledger is locked or away; try again later")
+                self.answer.set_result(
+                    "not known to be written: the ledger is locked or away; look again before "
+                    "trying anew"
+                )
         finally:
             self._lock.release()
 
