@@ -40,7 +40,7 @@ def load(node: NodeSpec) -> tuple[ModuleType, Any]:
 
 def test_the_shipped_sites_plan_every_kind_of_node() -> None:
     assert set(NODES) == {
-        *("camera", "detector", "signal", "tracker", "rule_checker", "evidence"),
+        *("camera", "gnss", "detector", "signal", "tracker", "rule_checker", "evidence"),
         *("ladder", "speaker", "citation", "sticker", "tow"),
     }
 

@@ -64,6 +64,7 @@ def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, 
     found += _sections(site)
     found += check_ladder(site)
     found += check_tow(site)
+    found += _of_kind(site)
     found += _processes(site)
     return found
 
@@ -273,12 +274,24 @@ def _sections(site: dict[str, Any]) -> Found:
             yield ("sections", name, "exit"), "is the gate where the section begins"
 
 
+def _of_kind(site: dict[str, Any]) -> Found:
+    """What only a corridor, or only a vehicle, can have."""
+    if site.get("kind") == "corridor" and site.get("gnss") is not None:
+        yield ("gnss",), "has no meaning for a corridor, which stands where its location says"
+    if site.get("kind") == "vehicle":
+        for key in ("speakers", "sections"):
+            if mapping(site.get(key)):
+                why = {"speakers": "it has no loudspeaker", "sections": "it does not stand still"}
+                yield (key,), f"has no meaning for a vehicle: {why[key]}"
+
+
 def node_keys(site: dict[str, Any]) -> list[str]:
     """The nodes of a site as ``processes`` may call them."""
     signal = ["signal"] if mapping(site.get("signals")) else []
     return [
         *(f"{camera}/camera" for camera in mapping(site.get("cameras"))),
         "detector",
+        *(["gnss"] if site.get("gnss") is not None else []),
         *signal,
         *("tracker", "rule_checker", "evidence", "ladder"),
         *(f"{speaker}/speaker" for speaker in mapping(site.get("speakers"))),

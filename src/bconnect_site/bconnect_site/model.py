@@ -27,6 +27,7 @@ from bconnect_site.fields import (
     Timezone,
 )
 from bconnect_site.geometry import Point
+from bconnect_site.gnss import GnssSettings
 from bconnect_site.hours import Quiet, Window
 from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKind, from_word
 from bconnect_site.ladder import LadderSettings
@@ -262,6 +263,9 @@ class Site(Strict):
     plates: PlateSettings = PlateSettings()
     centre: CentreSettings | None = Field(
         default=None, description="the command centre; none: everything stays here"
+    )
+    gnss: GnssSettings | None = Field(
+        default=None, description="of a vehicle: where it hears its position; none: not known"
     )
     ledger: LedgerSettings = LedgerSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")

@@ -29,6 +29,8 @@ COMPLIANCE = "compliance"
 STICKER_TASKS = "sticker_tasks"
 RULE_TRUST = "rule_trust"
 SITE_INFO = "site_info"
+FIX = "fix"
+FIX_VELOCITY = "fix_velocity"
 REVIEW_CITATION = "review_citation"
 UPDATE_TOW_JOB = "update_tow_job"
 UPDATE_STICKER_TASK = "update_sticker_task"
@@ -57,6 +59,11 @@ def speaker_ns(site: str, speaker: str) -> str:
 def map_frame(site: str) -> str:
     """Ground frame of a site (REP-105; ENU, origin at the site's location)."""
     return f"{site}/map"
+
+
+def gnss_frame(site: str) -> str:
+    """Frame of a vehicle's GNSS antenna."""
+    return f"{site}/gnss"
 
 
 def optical_frame(site: str, camera: str) -> str:

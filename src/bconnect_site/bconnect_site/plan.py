@@ -88,6 +88,7 @@ def plan(loaded: LoadedSite, *, site_file: str, state_dir: str) -> Plan:
     site = loaded.site
     layout = StateLayout.of(state_dir, site.site)
     nodes = [_camera(loaded, name, layout) for name in site.cameras]
+    nodes += _gnss(loaded)
     nodes += _perception(site, site_file, layout)
     nodes += _enforcement(loaded, site_file, layout)
     processes = _places(site)
@@ -121,6 +122,20 @@ def _camera(loaded: LoadedSite, name: str, layout: StateLayout) -> NodeSpec:
     }
     target = "driver_node:CameraDriver"
     return _node("bconnect_camera", target, "camera", names.camera_ns(site, name), parameters)
+
+
+def _gnss(loaded: LoadedSite) -> list[NodeSpec]:
+    site, gnss = loaded.site, loaded.site.gnss
+    if gnss is None:
+        return []
+    log = gnss.source.removeprefix("nmea+file://")
+    there = log == gnss.source or log.startswith(("/", "${", "~"))
+    parameters: dict[str, Parameter] = {
+        "source": gnss.source if there else f"nmea+file://{resolve_path(loaded, log)}",
+        "frame_id": names.gnss_frame(site.site),
+    }
+    namespace = names.site_ns(site.site)
+    return [_node("bconnect_gnss", "gnss_node:Gnss", "gnss", namespace, parameters)]
 
 
 def _drawn(loaded: LoadedSite, name: str) -> str:
@@ -262,6 +277,7 @@ def _speaker(
 
 
 _DEFAULT_PROCESS = {
+    "gnss": "perception",
     "detector": "detector",
     "signal": "detector",
     "tracker": "perception",

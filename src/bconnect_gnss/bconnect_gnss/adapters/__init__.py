@@ -1,0 +1,1 @@
+"""One outside thing each: a socket, a serial line, an NMEA library."""

@@ -1,0 +1,100 @@
+"""NMEA 0183 sentences, taken apart by pynmeagps (BSD-3-Clause)."""
+
+import datetime
+from math import nan
+from typing import Any
+
+from pynmeagps import VALCKSUM, NMEAReader
+from pynmeagps.exceptions import (
+    NMEAMessageError,
+    NMEAParseError,
+    NMEAStreamError,
+    NMEATypeError,
+)
+
+from bconnect_gnss.core.epoch import TIMED, Epochs, Piece
+from bconnect_gnss.core.report import Report
+
+LONGEST = 120  # bytes; the standard says 82, some receivers add digits
+KNOT = 1852.0 / 3600.0  # m/s
+_WANTED = (*TIMED, "GSA")
+_AUTONOMOUS = ("A", "D", "F", "P", "R", "")  # of RMC's mode; others are estimated or simulated
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+class NmeaTalk:
+    """Reads a receiver's lines."""
+
+    complaint = ""
+    receivers: int | None = None
+
+    def __init__(self) -> None:
+        self._epochs = Epochs()
+
+    def put(self, line: bytes, arrived: int) -> list[Report]:
+        """Reports complete with a line that arrived at a moment [ns]. Raises ValueError: noise."""
+        piece = piece_of(line)
+        return [] if piece is None else self._epochs.put(piece, arrived)
+
+
+def piece_of(line: bytes) -> Piece | None:
+    """What a sentence says; None: a sentence that does not matter here.
+
+    Raises ValueError: no sentence, or its checksum is missing or wrong.
+    """
+    if len(line) > LONGEST or not line.startswith(b"$") or b"*" not in line[-4:]:
+        raise ValueError("is no NMEA sentence with a checksum")
+    if line[3:6].decode("ascii", "replace") not in _WANTED or line[1:2] == b"P":
+        return None
+    try:
+        said = NMEAReader.parse(line + b"\r\n", validate=VALCKSUM)
+        return None if said is None else _piece(said)
+    except (NMEAParseError, NMEAMessageError, NMEAStreamError, NMEATypeError) as error:
+        raise ValueError(str(error)) from None
+    except Exception as error:  # the library lets a few of Python's own through
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _piece(said: Any) -> Piece:
+    kind = said.msgID
+    if kind == "RMC":
+        mode = str(getattr(said, "posMode", ""))
+        return Piece(
+            kind,
+            _time(said.time),
+            _day(said.date),
+            valid=said.status == "A" and mode in _AUTONOMOUS,
+            latitude=_number(said.lat),
+            longitude=_number(said.lon),
+            speed=_number(said.spd) * KNOT,
+            course=_number(said.cog),
+        )
+    if kind == "GGA":
+        return Piece(
+            kind,
+            _time(said.time),
+            quality=int(said.quality),
+            latitude=_number(said.lat),
+            longitude=_number(said.lon),
+            altitude=_number(said.alt) + _number(said.sep),
+            hdop=_number(said.HDOP),
+        )
+    if kind == "GST":
+        north, east, up = (_number(v) for v in (said.stdLat, said.stdLong, said.stdAlt))
+        return Piece(kind, _time(said.time), east=east, north=north, up=up)
+    return Piece(kind, valid=said.navMode != 1, hdop=_number(said.HDOP))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else nan
+
+
+def _time(value: object) -> int | None:
+    if not isinstance(value, datetime.time):
+        return None
+    whole = (value.hour * 60 + value.minute) * 60 + value.second
+    return whole * 1_000_000_000 + value.microsecond * 1000
+
+
+def _day(value: object) -> int | None:
+    return value.toordinal() - _EPOCH if isinstance(value, datetime.date) else None

@@ -1,0 +1,1 @@
+"""Pure decisions: no ROS, no files, no clock."""
