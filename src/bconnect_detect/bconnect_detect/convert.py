@@ -14,8 +14,11 @@ from bconnect_msgs.msg import PlateSighting as PlateSightingMsg
 from bconnect_msgs.msg import RoadUser as RoadUserMsg
 from bconnect_msgs.msg import Violation as ViolationMsg
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TwistWithCovarianceStamped
 from numpy.typing import NDArray
+from sensor_msgs.msg import NavSatFix
 
+from bconnect_detect.core.ego import Fix, Velocity
 from bconnect_detect.core.history import CameraLook
 from bconnect_detect.core.types import (
     SECOND,
@@ -176,6 +179,26 @@ def camera_look_from_msg(msg: CameraStatus) -> CameraLook:
         clock_source=msg.clock_source,
         detail=msg.detail,
     )
+
+
+def fix_from_msg(msg: NavSatFix) -> Fix:
+    """Where a vehicle is."""
+    known = msg.position_covariance_type != NavSatFix.COVARIANCE_TYPE_UNKNOWN
+    return Fix.told(
+        time_from_msg(msg.header.stamp),
+        int(msg.status.status),
+        (msg.latitude, msg.longitude),
+        [float(v) for v in msg.position_covariance] if known else [],
+    )
+
+
+def velocity_from_msg(msg: TwistWithCovarianceStamped) -> Velocity:
+    """How a vehicle moves over ground: east is x, north is y."""
+    linear, variances = msg.twist.twist.linear, msg.twist.covariance
+    worst = max(float(variances[0]), float(variances[7]))
+    known = min(float(variances[0]), float(variances[7])) >= 0.0
+    stddev = worst**0.5 if known else float("nan")
+    return Velocity(time_from_msg(msg.header.stamp), linear.x, linear.y, stddev)
 
 
 _SIGHTING = ("camera", "zone", "track_id", "digest", "confidence", "stamp_stddev")

@@ -2,6 +2,7 @@
 
 <camera>/tracks --------------.
 <camera>/plate_sightings -----+
+fix, fix_velocity ------------+
 signals ----------------------+--> one RuleBook per camera --> findings
 <camera>/camera_status -------'
 """
@@ -15,12 +16,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bconnect_msgs.msg import CameraStatus, Finding, PlateSighting, RoadUserArray, SignalState
+from geometry_msgs.msg import TwistWithCovarianceStamped
+from sensor_msgs.msg import NavSatFix
 
 from bconnect_detect.convert import (
     finding_to_msg,
+    fix_from_msg,
     sighting_from_msg,
     signal_from_msg,
     tracks_from_msg,
+    velocity_from_msg,
 )
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import Finding as CoreFinding
@@ -76,6 +81,11 @@ class RuleChecker(BconnectNode):
             on_plate = partial(self._on_plate, camera)
             self.create_subscription(PlateSighting, topic, on_plate, qos.EVENT)
         self.create_subscription(SignalState, names.SIGNALS, self._on_signal, qos.STREAM)
+        if site.gnss is not None:
+            self.create_subscription(NavSatFix, names.FIX, self._on_fix, qos.STREAM)
+            self.create_subscription(
+                TwistWithCovarianceStamped, names.FIX_VELOCITY, self._on_velocity, qos.STREAM
+            )
         self._say()
 
     def _day(self, zone: ZoneInfo) -> date:
@@ -130,6 +140,13 @@ class RuleChecker(BconnectNode):
             return
         for finding in self._judge.on_plate(sighting):
             self._publish(finding, msg.header.frame_id)
+
+    def _on_fix(self, msg: NavSatFix) -> None:
+        self.health.tick(names.FIX)
+        self._judge.on_fix(fix_from_msg(msg))
+
+    def _on_velocity(self, msg: TwistWithCovarianceStamped) -> None:
+        self._judge.on_velocity(velocity_from_msg(msg))
 
     def _publish(self, finding: CoreFinding, frame_id: str) -> None:
         self.send(self._findings, finding_to_msg(finding, frame_id))

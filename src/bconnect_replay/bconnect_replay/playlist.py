@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bconnect_msgs import msg
+from geometry_msgs.msg import TwistWithCovarianceStamped
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagError, BagReader
@@ -69,6 +70,8 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
         )
     there, here = names.site_ns(recorded), names.site_ns(site.site)
     _add(ways, bag, there, here, names.SIGNALS, msg.SignalState, qos.STREAM)
+    _add(ways, bag, there, here, names.FIX, NavSatFix, qos.STREAM)
+    _add(ways, bag, there, here, names.FIX_VELOCITY, TwistWithCovarianceStamped, qos.STREAM)
     return ways
 
 

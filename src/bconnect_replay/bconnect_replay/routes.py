@@ -8,7 +8,14 @@ from bconnect_detect.core.ground import Ground
 from bconnect_detect.core.types import Finding
 from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.core.pipeline import Pipeline, Placer
-from bconnect_replay.core.reading import sighting_of, signal_of, state_of, tracks_of
+from bconnect_replay.core.reading import (
+    fix_of,
+    sighting_of,
+    signal_of,
+    state_of,
+    tracks_of,
+    velocity_of,
+)
 from bconnect_replay.inputs import Inputs
 from bconnect_site import names
 from bconnect_site.calibration import Calibration
@@ -57,7 +64,33 @@ def routes_of(
         routes[signals] = _on_signal(pipeline)
     elif inputs.loaded.site.signals:
         warnings.append("no signals in the bag: no rule that needs one will find anything")
+    _add_gnss(inputs, pipeline, routes, warnings)
     return routes
+
+
+def _add_gnss(
+    inputs: Inputs, pipeline: Pipeline, routes: dict[str, Route], warnings: list[str]
+) -> None:
+    """A vehicle's own place and motion."""
+    if inputs.loaded.site.gnss is None:
+        return
+    fix, velocity = (inputs.site_topic(t) for t in (names.FIX, names.FIX_VELOCITY))
+    if inputs.has(fix):
+        routes[fix] = _quietly(lambda message: pipeline.on_fix(fix_of(message)))
+    else:
+        warnings.append("no fix in the bag: where the vehicle was is not known")
+    if inputs.has(velocity):
+        routes[velocity] = _quietly(lambda message: pipeline.on_velocity(velocity_of(message)))
+    else:
+        warnings.append("no fix_velocity in the bag: no rule on a zone will find anything")
+
+
+def _quietly(then: Callable[[Any], None]) -> Route:
+    def route(message: Any) -> list[Finding]:
+        then(message)
+        return []
+
+    return route
 
 
 def _on_users(camera: str, then: Callable[[Any], list[Finding]]) -> Route:

@@ -6,8 +6,9 @@ from typing import Any
 
 from bconnect_msgs import msg
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistWithCovarianceStamped
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from bconnect_node import qos
 from bconnect_site import names
@@ -43,6 +44,8 @@ _OF_CAMERA: dict[str, tuple[Any, QoSProfile]] = {
 }
 _OF_SITE: dict[str, tuple[Any, QoSProfile]] = {
     names.SITE_INFO: (msg.SiteInfo, qos.STATE),
+    names.FIX: (NavSatFix, qos.STREAM),
+    names.FIX_VELOCITY: (TwistWithCovarianceStamped, qos.STREAM),
     names.SIGNALS: (msg.SignalState, qos.STREAM),
     names.FINDINGS: (msg.Finding, qos.EVENT),
     names.VIOLATIONS: (msg.Violation, qos.RECORD),

@@ -120,6 +120,11 @@ class Incidents:
             if sight := incident.sights.get(camera):
                 sight.blind = True
 
+    def leave(self) -> None:
+        """The cameras' vehicle moves: who stood somewhere in their pictures is known no more."""
+        for id_ in [i.id for i in self._open.values() if i.type in STANDING]:
+            del self._open[id_]
+
     def sort(self, findings: list[Finding]) -> list[Finding]:
         """What is new, and what is one more sight of something known (``same_as``)."""
         return [kept for finding in findings if (kept := self._sort(finding)) is not None]

@@ -4,19 +4,24 @@ The rule_checker node and the offline rerun both stand on this, so they find the
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
+from bconnect_detect.core.ego import Ego, EgoSettings, Fix, Motion, Velocity
 from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.incidents import Incidents
 from bconnect_detect.core.rule import Law
 from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
 from bconnect_detect.core.rules.section_speed import build_sections
 from bconnect_detect.core.signals import SignalBook
-from bconnect_detect.core.types import Finding, PlateSighting, SignalReading, Tracks
+from bconnect_detect.core.types import SECOND, Finding, PlateSighting, SignalReading, Tracks
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState
 from bconnect_site.model import Site
+
+_MOST_HELD = 64
+_LONGEST = 5 * SECOND  # ns a finding waits for GNSS
 
 
 class Judge:
@@ -47,10 +52,16 @@ class Judge:
             except ConfigError as error:
                 wrong += error.sentences
                 continue
-            self.books[camera] = RuleBook(camera, rules, self._signals, self._emergencies)
+            book = RuleBook(camera, rules, self._signals, self._emergencies)
+            if site.kind == "vehicle":
+                book.on_motion("GNSS does not tell whether the vehicle stands")
+            self.books[camera] = book
             self._off += off
         if wrong:
             raise ConfigError(*wrong)
+        self._ego = _ego_of(site)
+        self._held: list[Finding] = []
+        self._parked = False
         self._sections = build_sections(site, law, today)
         self._exits: dict[str, Tracks | None] = {s.place.camera: None for s in self._sections}
 
@@ -63,7 +74,26 @@ class Judge:
             self._exits[tracks.camera] = tracks
         self._emergencies.look(tracks, self._calibrations.get(tracks.camera))
         self._incidents.look(tracks)
-        return self._incidents.sort(self.books[tracks.camera].check(tracks))
+        book = self.books[tracks.camera]
+        if self._ego is None:
+            return self._incidents.sort(book.check(tracks))
+        motion, why = self._ego.motion(tracks.stamp)
+        if self._parked and motion != Motion.PARKED:
+            self._incidents.leave()
+        self._parked = motion == Motion.PARKED
+        book.on_motion(why)
+        found = self._standing(self._ego, book.check(tracks), tracks)
+        return [self._placed(self._ego, f) for f in self._incidents.sort(found)]
+
+    def on_fix(self, fix: Fix) -> None:
+        """Where the vehicle is; corridors stand where they stand."""
+        if self._ego is not None:
+            self._ego.on_fix(fix)
+
+    def on_velocity(self, velocity: Velocity) -> None:
+        """How the vehicle moves."""
+        if self._ego is not None:
+            self._ego.on_velocity(velocity)
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """Findings that became certain with a plate at a gate; none by a camera not believed."""
@@ -99,7 +129,45 @@ class Judge:
         """Cameras with rules of which none may judge now."""
         return [name for name, book in self.books.items() if book.rules and not book.armed]
 
+    def _standing(self, ego: Ego, found: list[Finding], tracks: Tracks) -> list[Finding]:
+        """What may come out now. What stands on a fixed view waits until GNSS has told that the
+        vehicle still stood; else it is dropped."""
+        views = {r.type: r.fixed_view for r in self.books[tracks.camera].rules}
+        out = [f for f in found if not views[f.type]]
+        self._held = (self._held + [f for f in found if views[f.type]])[-_MOST_HELD:]
+        waiting: list[Finding] = []
+        for finding in self._held:
+            told = ego.confirmed(finding.stamp)
+            if finding.camera != tracks.camera or not (told or _old(finding, tracks.stamp)):
+                waiting.append(finding)
+            elif told and ego.motion(finding.stamp)[0] == Motion.PARKED:
+                out.append(finding)
+        self._held = waiting
+        return out
+
+    def _placed(self, ego: Ego, finding: Finding) -> Finding:
+        place = ego.place(finding.stamp)
+        return replace(
+            finding,
+            latitude=place.latitude,
+            longitude=place.longitude,
+            explanation=f"{finding.explanation} {place.sentence}".strip(),
+        )
+
     def __len__(self) -> int:
         """Road users, plates and incidents remembered."""
         remembered = sum(map(len, self.books.values())) + sum(map(len, self._sections))
         return remembered + len(self._incidents)
+
+
+def _ego_of(site: Site) -> Ego | None:
+    """None: a corridor."""
+    if site.kind != "vehicle":
+        return None
+    if site.gnss is None:
+        return Ego(heard=False)
+    return Ego(EgoSettings(max_age=site.gnss.max_age, max_stddev=site.gnss.max_stddev))
+
+
+def _old(finding: Finding, stamp: int) -> bool:
+    return not 0 <= stamp - finding.stamp <= _LONGEST

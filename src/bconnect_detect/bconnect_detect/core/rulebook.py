@@ -37,6 +37,7 @@ class RuleBook:
         known = Emergencies() if emergencies is None else emergencies
         self._context = Context(signals, known)
         self._last: int | None = None
+        self._afoot = ""
 
     @property
     def armed(self) -> bool:
@@ -44,8 +45,9 @@ class RuleBook:
         return any(self._believes(rule) for rule in self.rules)
 
     def _believes(self, rule: Rule) -> bool:
-        moved = self.state == CameraState.MOVED and not rule.fixed_view
-        return self.state == CameraState.OK or moved
+        if rule.fixed_view:
+            return self.state == CameraState.OK and not self._afoot
+        return self.state in (CameraState.OK, CameraState.MOVED)
 
     def check(self, tracks: Tracks) -> list[Finding]:
         """Findings that became certain with this image; none while disarmed.
@@ -76,8 +78,16 @@ class RuleBook:
         return [
             f"rule {word(rule.type)} of camera {self.camera} is off: {why}"
             for rule in self.rules
-            if (why := getattr(rule, "silence", ""))
+            if (why := getattr(rule, "silence", "") or (self._afoot if rule.fixed_view else ""))
         ]
+
+    def on_motion(self, why: str) -> None:
+        """Why the camera itself may be moving, which voids rules of a fixed view; "": it stands."""
+        if why and not self._afoot:
+            for rule in self.rules:
+                if rule.fixed_view:
+                    rule.reset(forget_places=True)
+        self._afoot = why
 
     def on_signal(self, reading: SignalReading) -> None:
         """What a signal of the site shows."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from bconnect_detect.core.ego import Fix, Velocity
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.tracker import Tracker
 from bconnect_detect.core.types import SECOND, Finding, PlateSighting, SignalReading, Tracks
@@ -63,6 +64,14 @@ class Pipeline:
     def on_camera_status(self, camera: str, state: CameraState) -> None:
         """How far a camera may be believed."""
         self.judge.on_camera_status(camera, state)
+
+    def on_fix(self, fix: Fix) -> None:
+        """Where a vehicle is."""
+        self.judge.on_fix(fix)
+
+    def on_velocity(self, velocity: Velocity) -> None:
+        """How a vehicle moves."""
+        self.judge.on_velocity(velocity)
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """A plate passed a gate."""

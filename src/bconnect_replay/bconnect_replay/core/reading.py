@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.ego import Fix, Velocity
 from bconnect_detect.core.types import SECOND, Floats, PlateSighting, SignalReading, Tracks
 from bconnect_site.kinds import CameraState, Colour, RoadUserKind, SignalAspect, SignalSource
 
@@ -91,6 +92,24 @@ def state_of(message: Any) -> CameraState:
     """A CameraStatus' state; one that is not known here is UNKNOWN."""
     known = message.state in CameraState._value2member_map_
     return CameraState(message.state) if known else CameraState.UNKNOWN
+
+
+def fix_of(message: Any) -> Fix:
+    """A NavSatFix."""
+    return Fix.told(
+        stamp_of(message.header.stamp),
+        int(message.status.status),
+        (float(message.latitude), float(message.longitude)),
+        [float(v) for v in message.position_covariance] if message.position_covariance_type else [],
+    )
+
+
+def velocity_of(message: Any) -> Velocity:
+    """A TwistWithCovarianceStamped, east and north."""
+    linear = message.twist.twist.linear
+    variances = [float(message.twist.covariance[i]) for i in (0, 7)]
+    stddev = max(variances) ** 0.5 if min(variances) >= 0.0 else float("nan")
+    return Velocity(stamp_of(message.header.stamp), float(linear.x), float(linear.y), stddev)
 
 
 def sighting_of(message: Any) -> PlateSighting:
