@@ -111,8 +111,10 @@ class Gnss(BconnectNode):
         self._keep_pace(heard, stop)
         if heard.refused:
             self.health.drop(heard.refused)
+            if heard.refused == "repeated":
+                return
             self.health.state(WARN, f"no fix: {heard.refused}")
-            if heard.refused in ("repeated", "backwards"):
+            if heard.refused == "backwards":
                 return
         else:
             self.health.tick("fixes")

@@ -42,6 +42,7 @@ def piece_of(line: bytes) -> Piece | None:
 
     Raises ValueError: no sentence, or its checksum is missing or wrong.
     """
+    line = line[max(0, line.rfind(b"$")) :]  # what was cut off, or a receiver that says it twice
     if len(line) > LONGEST or not line.startswith(b"$") or b"*" not in line[-4:]:
         raise ValueError("is no NMEA sentence with a checksum")
     if line[3:6].decode("ascii", "replace") not in _WANTED or line[1:2] == b"P":

@@ -60,6 +60,8 @@ class Epochs:
             return []
         if piece.kind not in TIMED:
             return []
+        if piece.kind in self._pieces and piece.time == self._time is not None:
+            return []  # of a second constellation
         made: list[Report] = []
         # A receiver without time sends the same empty time over and over.
         if piece.time != self._time or piece.kind in self._pieces:
