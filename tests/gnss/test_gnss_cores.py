@@ -143,10 +143,10 @@ class TestGpsd:
         return json.dumps({**plain, "epx": 3.0, "epy": 4.0, "speed": 0.1, **keys}).encode()
 
     def test_a_position(self) -> None:
-        (made,) = GpsdTalk().put(self.tpv(1.0, track=90.0, eps=0.3, altHAE=70.0), T0)
+        (made,) = GpsdTalk().put(self.tpv(1.0, track=90.0, eps=94.0, altHAE=70.0), T0)
         assert made.fixed and made.utc == T0 + SECOND and made.altitude == 70.0
         spread = (made.east_stddev, made.north_stddev, made.speed_stddev)
-        assert spread == pytest.approx((3.0 / 1.96, 4.0 / 1.96, 0.3)) and not made.measured
+        assert spread == pytest.approx((3.0 / 1.96, 4.0 / 1.96, 0.2 / 1.96)) and not made.measured
         assert made.velocity == pytest.approx((0.1, 0.0))
 
     @pytest.mark.parametrize(

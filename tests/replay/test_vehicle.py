@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from replay_scenes import SITE_FILE, T0, write_info, write_status, write_users
 
-from bconnect_replay.adapters.bag import BagWriter
+from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.rerun import rerun
+from bconnect_site.loader import load_site
 
 SECOND = 1_000_000_000
 HOME = (-1.2463, 116.8563)
 
 
-def made(folder: Path, speed: float, fixes: bool = True) -> Path:
+def made(folder: Path, speed: float, fixes: bool = True, topic: str = "tracks") -> Path:
     """Eight seconds: one drives against the arrow of a zone, the vehicle at this speed."""
     folder.mkdir()
     plain = {key: value for key, value in SITE_FILE.items() if key != "location"}
@@ -30,7 +32,7 @@ def made(folder: Path, speed: float, fixes: bool = True) -> Path:
                 write_fix(bag, now - 2 * SECOND // 10, speed)
             x = 40.0 + 6.0 * (n - 40)
             boxes = [(x, 120.0, x + 60.0, 160.0)] if 5 <= x <= 575 else []
-            write_users(bag, now, boxes, topic="tracks", ids=[1] * len(boxes))
+            write_users(bag, now, boxes, topic=topic, ids=[1] * len(boxes))
     return folder
 
 
@@ -69,6 +71,19 @@ def test_a_bag_without_fixes_warns(tmp_path: Path) -> None:
     assert result.lines == []
     assert any("no fix in the bag" in warning for warning in result.warnings)
     assert any("no fix_velocity in the bag" in warning for warning in result.warnings)
+
+
+def test_a_player_gives_the_fixes_to_the_graph(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy", reason="the graph needs ROS 2")
+    from bconnect_replay.playlist import ways_of
+    from bconnect_replay.topics import topics_of
+
+    folder = made(tmp_path / "made", 0.1, topic="detections")
+    site = load_site(folder / "site.yaml").site
+    with BagReader(folder / "bag") as bag:
+        ways = {way.to: way for way in ways_of(site, bag, False, []).values()}
+    assert {"/tangan/fix", "/tangan/fix_velocity"} <= set(ways)
+    assert {"/tangan/fix", "/tangan/fix_velocity"} <= {topic.name for topic in topics_of(site)}
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

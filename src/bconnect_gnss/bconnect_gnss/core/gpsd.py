@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timezone
-from math import isfinite, nan, sqrt
+from math import hypot, isfinite, nan, sqrt
 from typing import Any
 
 from bconnect_gnss.core.report import DOPPLER, SECOND, UERE, Report
@@ -49,7 +49,8 @@ class GpsdTalk:
     def _report(self, said: dict[str, Any], arrived: int) -> Report:
         east, north, up, measured = self._spread(said, arrived)
         # What gpsd tells of an NMEA receiver's speed comes from positions: tens of m/s at rest.
-        doppler = self._hdop * DOPPLER
+        hdop = self._hdop if isfinite(self._hdop) else hypot(east, north) / UERE
+        doppler = hdop * DOPPLER
         status = _whole(said, "status")
         mode = _whole(said, "mode")
         height = _number(said, "altHAE")
