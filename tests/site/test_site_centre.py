@@ -71,3 +71,11 @@ def test_a_replay_touches_nothing_outside(tmp_path: Path) -> None:
     assert rules.parameters["day"] == "2026-11-24"
     looking = replayed(made, site_file="s", bag="b", day="2026-11-24", images=True, signals=False)
     assert "detector" in {node.name for node in looking.nodes}
+
+
+def test_the_spool_may_be_put_into_another_process(tmp_path: Path) -> None:
+    centre = f"centre: {{url: 'https://x', key: k, recipient: {AGE}}}\nprocesses: {{spool: sender}}"
+    (spool,) = (n for n in planned(tmp_path, centre).nodes if n.name == "spool")
+    assert spool.process == "sender"
+    with pytest.raises(ConfigError, match='no node is called "spool"'):
+        planned(tmp_path, "processes: {spool: sender}")

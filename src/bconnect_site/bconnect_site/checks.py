@@ -297,6 +297,7 @@ def node_keys(site: dict[str, Any]) -> list[str]:
         *(f"{speaker}/speaker" for speaker in mapping(site.get("speakers"))),
         "citation",
         *roadside_nodes(site),
+        *(["spool"] if site.get("centre") is not None else []),
     ]
 
 
