@@ -175,7 +175,7 @@ def naive(reader: OnnxPlateReader, look: Look | None, image: Image) -> str:
 def read_cell(
     reader: OnnxPlateReader, sets: Sets, height: int, condition: str, many: int, seed: int
 ) -> tuple[Tally, float]:
-    """One cell of the table: counts, and seconds per reading."""
+    """One cell of the table: counts, and seconds of CPU per reading."""
     rng = np.random.default_rng((seed, height, CONDITIONS.index(condition)))
     backdrops = _fitting(sets, condition)
     tally, spent = Tally(), 0.0
@@ -184,9 +184,9 @@ def read_cell(
         plate = any_plate(rng, word(backdrop.kind))
         stills, places = stills_of(backdrop, draw(plate), condition, height, rng)
         finding = finding_of(places[STILLS // 2], rng)
-        began = time.perf_counter()
+        began = time.process_time()
         reading = reader.read(stills, finding)
-        spent += time.perf_counter() - began
+        spent += time.process_time() - began
         first = next((k for k in reader.looks if k.stamp == T0), None)
         guess = naive(reader, first, stills[STILLS // 2][1])
         count(tally, plate, reading, guess, f"{height} px {condition}")
@@ -397,8 +397,8 @@ def report(
         f"From {need:.0f} px up, both tables: {enough.exact + enough.wrong} of {enough.plates} "
         f"read, {enough.wrong} of them wrong (95 %: at most {100 * high:.2f} %).",
         "",
-        f"One reading of {STILLS} stills took {1000 * median(seconds):.0f} ms (median over the "
-        f"cells; {1000 * max(seconds):.0f} ms at most) on one thread beside other work.",
+        f"One reading of {STILLS} stills took {median(seconds):.2f} s of CPU (median over the "
+        f"cells; {max(seconds):.2f} s at most).",
         "",
     ]
     if args.real:
