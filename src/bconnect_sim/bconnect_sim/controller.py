@@ -18,6 +18,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal as signals
 import sys
 import threading
 import time
@@ -257,6 +258,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--epoch", default="0", help="as in the cameras' addresses")
     parser.add_argument("--fault", choices=FAULTS, default="", help="misbehave")
     given = parser.parse_args(argv)
+    for number in (signals.SIGINT, signals.SIGTERM):
+        # Asked for by name: a shell's background job inherits SIGINT as ignored.
+        signals.signal(number, signals.default_int_handler)
     if (given.scenario is None) == (given.signals is None):
         parser.error("needs a scenario or --signals")
     try:

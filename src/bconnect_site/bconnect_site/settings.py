@@ -61,5 +61,5 @@ class PlateSettings(Strict):
     min_height: float = Field(
         default=16.0, ge=8.0, le=200.0, description="pixels; a lower plate is not read"
     )
-    timeout: Seconds = Field(default=5.0, gt=0.0, description="s one reading may take")
+    timeout: Seconds = Field(default=15.0, gt=0.0, description="s one reading may take")
     threads: int = Field(default=1, ge=1, le=64, description="CPU threads")
