@@ -74,6 +74,34 @@ def test_making_room_for_an_ambulance():
     assert play(rule(), 6, scene) == []
 
 
+@pytest.mark.parametrize("comes_by", [True, False])
+def test_while_an_ambulance_is_about_the_verdict_waits_for_it(comes_by: bool):
+    """Room is made for one that is still out of the picture."""
+
+    def scene(t: float):
+        ambulance = user((100, 300), 9)
+        object.__setattr__(ambulance, "emergency", 0.9)
+        there = t < 0.3 or (comes_by and 8.0 < t < 8.5)
+        return [*change(260, 380, at=4.0, speed=30.0)(t), *([ambulance] if there else [])]
+
+    found = play(rule(), 14, scene)
+    assert len(found) == (0 if comes_by else 1)
+    assert all(f.stamp < T0 + 6 * SECOND for f in found)  # of the image that decided
+
+
+def test_verdicts_that_wait_are_forgotten_with_the_rest():
+    def scene(t: float):
+        ambulance = user((100, 300), 9)
+        object.__setattr__(ambulance, "emergency", 0.9)
+        return [*change(260, 380, at=4.0, speed=30.0)(t), *([ambulance] if t < 0.3 else [])]
+
+    made = rule()
+    assert play(made, 7, scene) == [] and len(made) > 1
+    made.reset()
+    assert len(made) == 0
+    assert play(made, 7, lambda t: [], start=7) == []
+
+
 def test_who_is_no_vehicle_and_other_hours():
     people = lambda t: [  # noqa: E731
         user(u.foot, kind=RoadUserKind.PEDESTRIAN) for u in change(260, 380)(t)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from detect_scenes import T0, place, play, user, zone
-from street_camera import drive, street, vehicle
+from detect_scenes import T0, place, play, tracks, user, zone
+from street_camera import calibration, drive, fractions, street, vehicle
 
+from bconnect_detect.core.queueing import Queue
 from bconnect_detect.core.rules.illegal_stopping import IllegalStopping
 from bconnect_detect.core.types import SECOND
 from bconnect_site.kinds import RoadUserKind
@@ -141,6 +142,35 @@ def test_time_while_an_ambulance_passes_is_not_held_against_anybody():
 
     assert drive(made(), 60, scene) == []
     assert len(drive(made(), 60, lambda t: quiet(t) + flow(t))) == 1
+
+
+@pytest.mark.parametrize(("doubt", "drives"), [(1.0, False), (0.1, True)])
+def test_jitter_is_no_driving(doubt: float, drives: bool):
+    """Far away feet jump by a metre; who stands there is not heading backwards."""
+    queue = Queue(tuple(map(tuple, fractions(ZONE))), calibration())
+    for tick in range(20):
+        seen = vehicle(0.0, 38.0)
+        object.__setattr__(seen, "velocity", (0.0, -2.6))
+        object.__setattr__(seen, "velocity_stddev", (0.1, doubt))
+        stamp = T0 + tick * SECOND // 10
+        queue.look(tracks(stamp, [seen]))
+    heading = queue.heading(seen, stamp)
+    assert bool(np.isfinite(heading).all()) is drives
+
+
+@pytest.mark.parametrize("kind", [RoadUserKind.CAR, RoadUserKind.MOTORCYCLE])
+def test_who_passes_beside_one_that_is_hidden_does_not_drive_it_away(kind: RoadUserKind):
+    """The leader stands hidden behind its follower; a motorcycle filters past, a car took its
+    place."""
+
+    def scene(t: float):
+        seen = [u for u in lane(t) if u.track_id != 1 or t < 15]
+        return seen + past(t)
+
+    lane = Lane().add(39, 6, 70).add(31, 12, 70, kind=BUS)
+    past = Lane(3).add(37, 18, 18, x=1.0, number=50, kind=kind)
+    found = {f.road_user.track_id for f in drive(made(), 60, scene)}
+    assert (2 in found) is (kind == RoadUserKind.CAR)
 
 
 def test_a_queue_in_pixels():

@@ -109,6 +109,13 @@ def test_an_id_handed_to_oncoming_traffic_is_no_turn():
     assert drive(made(), 6, lambda t: [] if 2.6 < t < 3.2 else swap(t)) == []
 
 
+def test_nobody_is_thrown_round():
+    """Round a circle of 3 m at 9 m/s: an id that slid over to oncoming traffic."""
+    for seed in range(3):
+        assert drive(made(), 12, turn(pi, radius=3.0, speed=9.0, seed=seed)) == []
+        assert len(drive(made(), 12, turn(pi, radius=3.0, speed=4.5, seed=seed))) == 1
+
+
 def test_lost_on_the_way_proves_nothing():
     seen = turn(pi)
     assert drive(made(), 12, lambda t: [] if 3.5 < t < 4.8 else seen(t)) == []

@@ -85,5 +85,10 @@ class Emergencies:
                 return True
         return False
 
+    def about(self, stamp: int) -> bool:
+        """Whether one was on this site's roads a while ago (``keep``), wherever it is now."""
+        oldest = stamp - int(self.settings.keep * SECOND)
+        return any(oldest <= sight.stamp <= stamp for sight in reversed(self._sights))
+
     def __len__(self) -> int:
         return len(self._sights)

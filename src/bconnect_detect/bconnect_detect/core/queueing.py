@@ -12,6 +12,7 @@ driving on ahead, or for ``hidden`` s.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import hypot, isfinite
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
 from bconnect_detect.core.types import SECOND, VEHICLES, Pair, RoadUser, Tracks
 from bconnect_site.calibration import Calibration
+from bconnect_site.kinds import RoadUserKind
 
 _SAME = 0.6  # IoU of two boxes of one vehicle
+_SLIM = frozenset({RoadUserKind.MOTORCYCLE, RoadUserKind.BICYCLE})  # they pass beside others
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,11 @@ class QueueSettings:
     start: float = 5.0  # s V is given to follow
     moving: float = 2.0  # m/s, or box sizes per s, of one that drives
     window: float = 0.8  # s of way that give a velocity
+    sure: float = 2.0  # standard deviations by which one that drives is faster
+    glimpse: float = 0.3  # s W must have stood before it was hidden
     cleared: float = 20.0  # m ahead of a hidden W at which somebody drives on
     hidden: float = 90.0  # s
+    unseen: float = 0.5  # s out of sight from which one is hidden
     first: float = 2.0  # s after the first look in which who stands has stood before it
     row: int = 3  # of those that may be a queue though nobody was seen driving
     fade: float = 0.98  # of the flow's direction, with each look at somebody who drives
@@ -97,14 +103,15 @@ class Queue:
         inside = geometry.inside(np.array([user.foot for user in users]), region)
         for user, place, within in zip(users, places, inside, strict=True):
             way = self._ways.touch(user.track_id, tracks.stamp)
-            velocity = self._velocity(way, place, tracks.stamp)
+            velocity = self._velocity(way, user, place, tracks.stamp)
             unit = 1.0 if self.view else geometry.size(user.box)
             speed = float(np.hypot(*velocity))
             if speed > self.settings.moving * unit:
                 way.heading = velocity / speed
                 if within:
                     self._flow = self.settings.fade * self._flow + way.heading
-                self._clear_behind(place, way.heading, unit, tracks.stamp)
+                if user.kind not in _SLIM:
+                    self._clear_behind(place, way.heading, unit, tracks.stamp)
 
     def leader(self, user: RoadUser, stamp: int) -> Spot | None:
         """Who stands right ahead of a vehicle that stands; seen or hidden."""
@@ -115,8 +122,7 @@ class Queue:
         late = since + int(self.settings.later * SECOND)
         pair = not np.isfinite(ahead).all() and self._long_standing() < self.settings.row
         for spot in self._standing:
-            stood = spot.dwell >= self.settings.stood * SECOND and spot.off_since is None
-            if not stood or spot.track_id == user.track_id:
+            if not self._stood(spot, stamp) or spot.track_id == user.track_id:
                 continue
             if pair and spot.started <= self._first():
                 continue  # two who stood there before anybody looked are no queue
@@ -131,6 +137,13 @@ class Queue:
         if found is not None:
             self._ways.touch(user.track_id, stamp).waited = stamp
         return found
+
+    def _stood(self, spot: Spot, stamp: int) -> bool:
+        """Whether it may stand there; of one that vanished less was seen."""
+        s = self.settings
+        if stamp - spot.seen > s.unseen * SECOND:
+            return spot.dwell >= s.glimpse * SECOND
+        return spot.dwell >= s.stood * SECOND and spot.off_since is None
 
     def _first(self) -> int:
         return (self._began or 0) + int(self.settings.first * SECOND)
@@ -186,10 +199,15 @@ class Queue:
         foot = np.array((spot.mean,))
         return (self.view.places(foot) if self.view else foot)[0]
 
-    def _velocity(self, way: _Way, place: Vector, stamp: int) -> Vector:
+    def _velocity(self, way: _Way, user: RoadUser, place: Vector, stamp: int) -> Vector:
+        """m/s or pixels per s; 0 where jitter could look like that."""
         way.looks.append((stamp, place))
         while stamp - way.looks[0][0] > self.settings.window * SECOND:
             way.looks.popleft()
+        if self.view and isfinite(sum(user.velocity) + sum(user.velocity_stddev)):
+            velocity, doubt = np.array(user.velocity), hypot(*user.velocity_stddev)
+            sure = hypot(*user.velocity) - self.settings.sure * doubt > self.settings.moving
+            return velocity if sure else np.zeros(2)
         first, there = way.looks[0]
         seconds = (stamp - first) / SECOND
         return (place - there) / seconds if seconds >= self.settings.window / 2 else np.zeros(2)

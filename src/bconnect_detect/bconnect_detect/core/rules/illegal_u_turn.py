@@ -56,6 +56,7 @@ class UTurnSettings:
     inside: float = 0.8  # share of the turn inside the region
     shortest: float = 1.5  # s; a motorcycle needs that to turn and drive a chord of way
     longest: float = 20.0  # s
+    push: float = 14.0  # m/s2 aside, doubt included; harder turns nobody
     leap: float = 1.5  # box sizes between two looks at most
     gap: float = 0.8  # s between two looks at most
     forget: float = 10.0  # s
@@ -186,8 +187,23 @@ class IllegalUTurn:
         off = np.array([look.place - first.place for look in (*turn, last)])
         aside = np.abs(heading[0] * off[:, 1] - heading[1] * off[:, 0])
         needed = s.aside if self._view else s.aside_image * size
+        if self._view and self._thrown(turn, first, last):
+            return False
         half_way = (aside >= 0.25 * aside[-1]) & (aside <= 0.75 * aside[-1])
         return bool(aside[-1] >= needed and half_way.sum() >= s.turning)
+
+    def _thrown(self, turn: list[_Look], first: _Look, last: _Look) -> bool:
+        """Whether it turned harder than a vehicle can: two vehicles, one of which lost its id."""
+        if first.heading is None or last.heading is None:
+            return True
+        ahead = [t for t in turn if t.heading is not None and t.stamp >= first.stamp]
+        seconds = (last.chord - first.stamp) / SECOND
+        if len(ahead) < 2 or seconds <= 0.0:
+            return True
+        steps = np.diff([look.place for look in ahead], axis=0)
+        way = float(np.hypot(*steps.T).sum())
+        angle = acos(float(np.clip(first.heading @ last.heading, -1.0, 1.0)))
+        return way / seconds * angle / seconds > self.settings.push
 
     def _finding(
         self,

@@ -16,7 +16,8 @@ Refuses when
 - the line was passed before its beginning or behind its end, or too near to either to say;
 - between two looks it moved sideways faster than vehicles do (an id that changed vehicles),
   or nobody saw it for a second;
-- a vehicle with warning lights is or was just there: it may have made room;
+- a vehicle with warning lights is, was just or comes there: it may have made room. While one is
+  about on the site's roads a verdict waits for ``wait`` s, in which it may come into the picture;
 - the box was cut by the image's border: its foot is then no foot.
 Where the camera is calibrated all of this is measured in metres from the vehicle's middle,
 elsewhere in box widths from its foot.
@@ -58,6 +59,8 @@ class LaneMarkingSettings:
     jump: float = 0.5  # widths it may move sideways between two looks,
     drift: float = 2.0  # and widths per second between them
     gap: float = 1.0  # s between two looks at most
+    wait: float = 6.0  # s
+    waiting: int = 16  # verdicts that wait at most
     forget: float = 10.0  # s
 
 
@@ -90,16 +93,17 @@ class LaneMarking:
         self._line = place.zone.line
         self._drawn: _Mark | None = None
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.forget * SECOND))
+        self._waiting: deque[tuple[Finding, np.ndarray]] = deque(maxlen=self.settings.waiting)
 
     def check(self, tracks: Tracks, context: Context) -> list[Finding]:
         """See ``Rule.check``."""
         self._ways.expire(tracks.stamp)
         context.emergencies.look(tracks, self.place.calibration)
         if not self.place.zone.is_active(self.place.local(tracks.stamp)):
-            self._ways.clear()
+            self.reset()
             return []
         mark = self._mark_in(tracks)
-        findings = []
+        findings = self._ripe(tracks, context)
         for user in self._beside(tracks, mark):
             if no_foot(user, tracks):
                 self._ways.drop(user.track_id)
@@ -109,16 +113,33 @@ class LaneMarking:
             if not way.reported and (found := self._judge(way, mark, user, tracks)):
                 way.reported = True
                 at = mark.view.places(np.array((user.foot,)))[0]
-                if not context.emergencies.near(tracks.camera, at, found.started, tracks.stamp):
+                if context.emergencies.near(tracks.camera, at, found.started, tracks.stamp):
+                    continue
+                if context.emergencies.about(tracks.stamp):
+                    self._waiting.append((found, at))
+                else:
                     findings.append(found)
         return findings
+
+    def _ripe(self, tracks: Tracks, context: Context) -> list[Finding]:
+        """Verdicts that waited long enough without an ambulance coming by."""
+        ripe = []
+        while self._waiting:
+            found, at = self._waiting[0]
+            if tracks.stamp - found.stamp < self.settings.wait * SECOND:
+                break
+            self._waiting.popleft()
+            if not context.emergencies.near(tracks.camera, at, found.started, tracks.stamp):
+                ripe.append(found)
+        return ripe
 
     def reset(self, forget_places: bool = True) -> None:
         """See ``Rule.reset``."""
         self._ways.clear()
+        self._waiting.clear()
 
     def __len__(self) -> int:
-        return len(self._ways)
+        return len(self._ways) + len(self._waiting)
 
     def _mark_in(self, tracks: Tracks) -> "_Mark":
         size = tracks.width, tracks.height
