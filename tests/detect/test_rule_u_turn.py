@@ -116,6 +116,17 @@ def test_nobody_is_thrown_round():
         assert len(drive(made(), 12, turn(pi, radius=3.0, speed=4.5, seed=seed))) == 1
 
 
+def test_one_wild_look_is_no_turn():
+    """A box that covered two vehicles at once, 6 m ahead and 3 m aside of its own."""
+    noise = np.random.default_rng(2)
+
+    def scene(t: float):
+        y, wild = 16.0 + 7.0 * t, 2.75 < t < 2.85
+        return [vehicle(3.0 * wild, y + 6.0 * wild, noise=noise)] if y < 60 else []
+
+    assert drive(made(), 7, scene) == []
+
+
 def test_lost_on_the_way_proves_nothing():
     seen = turn(pi)
     assert drive(made(), 12, lambda t: [] if 3.5 < t < 4.8 else seen(t)) == []

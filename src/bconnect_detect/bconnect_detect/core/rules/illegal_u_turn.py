@@ -53,6 +53,8 @@ class UTurnSettings:
     aside: float = 2.5  # m it must have come aside of where it turned from
     aside_image: float = 0.6
     turning: int = 3  # images of it half way aside
+    detour: float = 3.0  # m to a look and back that no vehicle drives from one to the next
+    steady: int = 3  # images in a row with its way before the turn
     inside: float = 0.8  # share of the turn inside the region
     shortest: float = 1.5  # s; a motorcycle needs that to turn and drive a chord of way
     longest: float = 20.0  # s
@@ -146,6 +148,8 @@ class IllegalUTurn:
             leapt = geometry.distance(looks[-1].foot, user.foot) > s.leap * geometry.size(user.box)
             if lost or leapt:
                 looks.clear()
+        if self._view and len(looks) >= 2 and self._wild(looks[-2].place, looks[-1].place, place):
+            looks.pop()
         chord = s.chord if self._view else s.chord_image * geometry.size(user.box)
         heading, began = None, stamp
         for look in reversed(looks):
@@ -157,6 +161,11 @@ class IllegalUTurn:
         while stamp - looks[0].stamp > s.longest * SECOND:
             looks.popleft()
 
+    def _wild(self, before: Vector, there: Vector, now: Vector) -> bool:
+        """Whether one look lies beside the way on either side of it: a box on two vehicles."""
+        legs = np.hypot(*(there - before)) + np.hypot(*(now - there))
+        return bool(legs - np.hypot(*(now - before)) > self.settings.detour)
+
     def _judge(self, way: _Way, user: RoadUser, tracks: Tracks) -> Finding | None:
         s, now = self.settings, way.looks[-1]
         if now.heading is None or not any(look.inside for look in way.looks):
@@ -165,10 +174,15 @@ class IllegalUTurn:
         noise = s.noise / s.chord if self._view else s.noise_image / s.chord_image
         margin = 1.96 * 2**0.5 * noise
         needed = cos(min(pi, limit + margin))
+        run: list[_Look] = []  # in a row heading the other way: one, or their common start, errs
         for index in range(len(way.looks) - 1, -1, -1):
             look = way.looks[index]
-            if look.heading is None or float(look.heading @ now.heading) > needed:
+            back = look.heading is not None and float(look.heading @ now.heading) <= needed
+            run = [*run, look] if back else []
+            if len(run) < s.steady or len({other.chord for other in run[-s.steady :]}) < 2:
                 continue
+            index, look = index + len(run) - 1, run[0]
+            assert look.heading is not None
             turn = [t for t in list(way.looks)[index:] if t.stamp <= now.chord]
             too_quick = tracks.stamp - look.stamp < s.shortest * SECOND
             if too_quick or not self._turned(turn, look, now, geometry.size(user.box)):
