@@ -30,7 +30,8 @@ from bconnect_site.replayed import PLAYER, replayed
 
 ENDED = "the bag has ended"
 DOMAINS = 101
-SETTLE = 3.0  # s without news after the end
+SETTLE = 6.0  # s without news after the end: the ladder decides once the camera is silent
+READERS = 60.0  # s for the graph to be there
 PATIENCE = 60.0  # s for what is in flight at the end
 TICK = 0.1  # s
 DOMAIN = "ROS_DOMAIN_ID"
@@ -102,6 +103,7 @@ def prepare_replay(
         "loop": how.loop,
         "start": how.start,
         "paused": how.paused,
+        "wait_for_readers": READERS,
     }
     if how.image_topics:
         player["image_topics"] = list(how.image_topics)

@@ -139,7 +139,8 @@ def _fitted(picture: Picture, data: bytes) -> tuple[bytes, int, int]:
     try:
         with Image.open(BytesIO(data)) as opened:
             image = opened.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    # ImportError: ultralytics, once imported, has PIL look for a HEIF plug-in first.
+    except (OSError, ValueError, ImportError, Image.DecompressionBombError) as error:
         raise UnreadablePicture(f"{picture.path}: is no picture ({error})") from None
     if max(image.size) > _SMALL:
         image.thumbnail((_SMALL, _SMALL))
