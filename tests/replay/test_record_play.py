@@ -63,6 +63,12 @@ class Street:
         self.users.publish(message)
 
 
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where discovery takes its time, site_info still goes first."""
+    monkeypatch.setattr("bconnect_replay.recorder_node.FOR_SITE_INFO", 60.0)
+
+
 def recorder(ros: Any, site: Path, folder: Path, **keys: Any) -> Recorder:
     parameters = {"site_file": str(site), "folder": str(folder), **keys}
     return ros.add(Recorder, namespace=f"/{SITE}", parameter_overrides=parameters)

@@ -33,7 +33,8 @@ from bconnect_site.frozen import load_frozen
 MOST_WAITING = 4000  # messages; pictures only while half as many wait
 MOST_UNREAD = 200  # messages of one topic
 FLUSH_PERIOD = 2.0  # s
-PATIENCE = 5.0  # s to wait for site_info, and after the disk failed
+PATIENCE = 5.0  # s to wait after the disk failed
+FOR_SITE_INFO = 8.0  # s to wait for it, so that it goes first
 SECOND = 1_000_000_000
 
 
@@ -130,7 +131,7 @@ class Recorder(BconnectNode):
     def _wait_for_site_info(self, stop: threading.Event) -> None:
         """What the site is goes first; without it after a while."""
         begun = self.now()
-        while not stop.is_set() and self.now() - begun < PATIENCE * SECOND:
+        while not stop.is_set() and self.now() - begun < FOR_SITE_INFO * SECOND:
             with self._wake:
                 first = next((w for w in self._queue if w[0].name == self._info), None)
                 if first is not None:
