@@ -17,7 +17,7 @@ import psutil
 import pytest
 from camera_clips import index_of, write_clip
 
-from bconnect_camera.adapters import calibration, jpeg, pyav_cutter, store
+from bconnect_camera.adapters import calibration, jpeg, pyav_cutter
 from bconnect_camera.adapters.opencv_v4l2 import OpencvV4l2Source
 from bconnect_camera.adapters.pyav_source import PyavSource, probe
 from bconnect_camera.core.address import parse
@@ -324,7 +324,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_half(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = cut(job(), filled(clip).groups(), str(tmp_path))
     assert result.files == []
     assert len(result.missing) == 4

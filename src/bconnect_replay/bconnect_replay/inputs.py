@@ -1,6 +1,5 @@
 """What a rerun stands on: the bag of a folder, the site that judges it, and what differs."""
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bconnect_replay.adapters.bag import BagError, BagReader
 from bconnect_site import names
+from bconnect_site.disk import sha256
 from bconnect_site.errors import ConfigError
 from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.loader import load_site, resolve_site
@@ -151,12 +151,6 @@ def digests(inputs: Inputs) -> dict[str, str]:
             file = resolve_path(inputs.loaded, camera.calibration)
             found[f"calibration/{name}"] = sha256(file)
     return found
-
-
-def sha256(file: Path) -> str:
-    """Of a file, hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def with_site(inputs: Inputs, loaded: LoadedSite) -> Inputs:

@@ -10,21 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bconnect_site.disk import sha256
+
 FORMAT = "bconnect-sim/2"
 NAME = "made.json"
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(settings: Mapping[str, Any], files: Iterable[Path], libraries: Sequence[str]) -> str:
     """Hex digest of everything that decides an output: settings, files, libraries' versions."""
     whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in files:
-        whole.update(path.name.encode() + bytes.fromhex(sha256_of(path)))
+        whole.update(path.name.encode() + bytes.fromhex(sha256(path)))
     for name in libraries:
         try:
             whole.update(f"{name}={version(name)}".encode())
@@ -38,7 +34,7 @@ def is_made(folder: Path, digest: str, files: Sequence[str]) -> bool:
     try:
         note: dict[str, Any] = json.loads((folder / NAME).read_text())
         return note["digest"] == digest and all(
-            note["files"][name] == sha256_of(folder / name) for name in files
+            note["files"][name] == sha256(folder / name) for name in files
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -50,7 +46,7 @@ def seal(folder: Path, digest: str, files: Sequence[str], settings: Mapping[str,
         "format": FORMAT,
         **settings,
         "digest": digest,
-        "files": {name: sha256_of(folder / name) for name in files},
+        "files": {name: sha256(folder / name) for name in files},
     }
     part = folder / (NAME + ".part")
     part.write_text(json.dumps(note, indent=1) + "\n")

@@ -1,13 +1,12 @@
 """The frozen site: the merged values in one file that every node of a run reads."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from bconnect_site.describe import validate
+from bconnect_site.disk import replace
 from bconnect_site.errors import ConfigError
 from bconnect_site.fields import Strict
 from bconnect_site.loaded import LoadedSite
@@ -53,17 +52,11 @@ def freeze(loaded: LoadedSite, path: str | Path) -> Path:
         },
         "site": loaded.to_plain(),
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    text = "# Frozen by B-Connect; edit the site file instead.\n" + to_yaml(plain)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.write("# Frozen by B-Connect; edit the site file instead.\n" + to_yaml(plain))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        replace(path, text.encode(), many=True)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from bconnect_site.disk import flush
 from bconnect_site.errors import ConfigError
 
 PRIVATE = "signing.key"
@@ -196,7 +197,7 @@ def _write_new(path: Path, data: bytes) -> None:
             os.link(temporary, path)
     finally:
         os.unlink(temporary)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
@@ -206,7 +207,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
     except OSError:
         os.unlink(temporary)
         raise
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def _temporary(path: Path, data: bytes, mode: int) -> str:
@@ -222,14 +223,6 @@ def _temporary(path: Path, data: bytes, mode: int) -> str:
         os.unlink(name)
         raise
     return name
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

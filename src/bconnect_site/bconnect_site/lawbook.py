@@ -8,14 +8,13 @@ added: the day a version ends, an article, another version.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from bconnect_site import find
+from bconnect_site.disk import replace
 from bconnect_site.errors import ConfigError
 from bconnect_site.law import Catalogue, Version
 
@@ -124,16 +123,9 @@ def _plain(versions: Mapping[str, Any]) -> bool:
 
 
 def _write(record: Path, versions: dict[str, Digests]) -> None:
-    part = record.with_name(f".{record.name}.{os.getpid()}.part")
     text = json.dumps({"format": FORMAT, "versions": versions}, indent=1, sort_keys=True)
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(record)
+        replace(record, f"{text}\n".encode(), many=True)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ConfigError(f"{record}: cannot be written: {error.strerror}") from None

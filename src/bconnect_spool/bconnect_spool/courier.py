@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bconnect_site.disk import sha256
 from bconnect_site.keys import Keyring, PublicKey, verify
 from bconnect_spool.adapters import crypt, parcel
-from bconnect_spool.adapters.box import Box, Kept, digest
+from bconnect_spool.adapters.box import Box, Kept
 from bconnect_spool.adapters.tus_client import LinkError, Refused, TusClient
 from bconnect_spool.core.item import Item, Malformed, Receipt
 from bconnect_spool.core.pace import next_of
@@ -42,7 +43,7 @@ class Packer:
             item = Item(
                 unit=self._unit,
                 id=id_,
-                sha256=digest(hidden),
+                sha256=sha256(hidden),
                 size=hidden.stat().st_size,
                 stamp=stamp,
                 key_id=self._keys.key_id,

@@ -18,9 +18,9 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from tuspyserver import create_tus_router
 
+from bconnect_site.disk import flush, replace, sha256
 from bconnect_site.keys import Keyring, PublicKey, key_id, verify
 from bconnect_spool.adapters import crypt, parcel
-from bconnect_spool.adapters.box import digest
 from bconnect_spool.core.item import ID, UNIT, Item, Malformed, Receipt
 
 DAYS_KEPT = 14  # an upload that nobody goes on with
@@ -178,7 +178,7 @@ class Intake:
         return item
 
     def _unpack(self, file: Path, item: Item, place: Path) -> bool:
-        if file.stat().st_size != item.size or digest(file) != item.sha256:
+        if file.stat().st_size != item.size or sha256(file) != item.sha256:
             return False
         plain = self._part(item.unit, item.id, "tar")
         fresh = self.store / f".new-{item.unit}-{item.id}"
@@ -189,10 +189,10 @@ class Intake:
             parcel.unpack(plain, fresh)
             for one in fresh.rglob("*"):
                 if one.is_file():
-                    _flush(one)
+                    flush(one)
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(fresh, place)
-            _flush(place.parent)
+            flush(place.parent)
         except parcel.BadParcel:
             return False
         finally:
@@ -217,18 +217,5 @@ def registered(
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".new-{path.name}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace(path, data)
+    flush(path.parent)

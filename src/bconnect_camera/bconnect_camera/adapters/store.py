@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
+
+from bconnect_site.disk import flush, replace
 
 
 def write(store: Path, path: str, data: bytes) -> str:
@@ -14,23 +15,6 @@ def write(store: Path, path: str, data: bytes) -> str:
     """
     target = store / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".writing")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
+    replace(target, data)
+    flush(target.parent)
     return hashlib.sha256(data).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bconnect_detect.adapters.disk import flush
 from bconnect_detect.adapters.sealed_folder import sentence
 from bconnect_detect.core import access
 from bconnect_detect.core.access import Accesses, faults
+from bconnect_site.disk import flush
 
 __all__ = ["faults", "read", "write"]
 

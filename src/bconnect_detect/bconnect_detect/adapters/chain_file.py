@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bconnect_detect.adapters.disk import flush, replace
 from bconnect_detect.core import chain, manifest
 from bconnect_detect.core.chain import Chain, Link
 from bconnect_site import letter, sealed
+from bconnect_site.disk import flush, replace
 from bconnect_site.keys import Keyring
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from bconnect_detect.adapters import sealed_folder
 from bconnect_detect.adapters.chain_file import ChainFile
-from bconnect_detect.adapters.disk import flush, replace, write
 from bconnect_detect.adapters.sealed_folder import (
     NO_ROOM,
     SealedFolder,
@@ -30,6 +29,7 @@ from bconnect_detect.core import manifest
 from bconnect_detect.core.chain import Chain, Link
 from bconnect_detect.core.violation import RESERVED
 from bconnect_site import sealed
+from bconnect_site.disk import flush, replace, write
 from bconnect_site.keys import Keyring
 from bconnect_site.letter import signature_fault
 from bconnect_site.sealed import PARTIAL, SET_ASIDE

@@ -4,9 +4,9 @@ import os
 import zipfile
 from pathlib import Path
 
-from bconnect_detect.adapters.disk import flush
 from bconnect_detect.adapters.sealed_folder import sentence
 from bconnect_detect.core import manifest
+from bconnect_site.disk import flush
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zips know no time zone, manifests do
 

@@ -7,7 +7,6 @@ violation against the manifest. Pictures are not looked at here; `bconnect verif
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
@@ -18,6 +17,7 @@ from bconnect_enforce.core.records import EvidenceFile, Offence, Violation
 from bconnect_site import keys as site_keys
 from bconnect_site import letter
 from bconnect_site import sealed as seal
+from bconnect_site.disk import flush, replace
 from bconnect_site.errors import ConfigError
 from bconnect_site.keys import Keyring, PublicKey
 from bconnect_site.kinds import (
@@ -84,7 +84,8 @@ def erase(root: Path, manifest: str, why: str, stamp: int, keyring: Keyring, rul
         record = _recorded(folder)
         if record is None:
             record = _record((root / manifest).read_bytes(), manifest, why, stamp, rule)
-            _replace(folder / seal.ERASED, letter.write(record, keyring))
+            replace(folder / seal.ERASED, letter.write(record, keyring))
+            flush(folder)
         stays = seal.STAYS if record.get("sequence") else (seal.ERASED,)  # format 1 names people
         return _empty(folder, stays) + _forget_set_aside(root, folder)
     except OSError as error:
@@ -127,7 +128,7 @@ def _empty(folder: Path, stays: tuple[str, ...]) -> int:
         elif path.parent != folder or path.name not in stays:
             path.unlink()
             gone += 1
-    _flush(folder)
+    flush(folder)
     return gone
 
 
@@ -139,29 +140,6 @@ def _forget_set_aside(root: Path, folder: Path) -> int:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         gone += 1
     return gone
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """The file whole and on the medium, or not there."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush(path.parent)
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _told(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from bconnect_enforce.adapters.referral_pdf import render
 from bconnect_enforce.core.records import Violation
 from bconnect_enforce.core.referral import Referral, left_out
 from bconnect_site import sealed
+from bconnect_site.disk import replace
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _OUTGOING = (sealed.MANIFEST, sealed.SIGNATURE, sealed.VIOLATION, sealed.FACTS)
@@ -70,7 +70,9 @@ def pack(
 def put(package: Package, out: Path) -> list[Path]:
     """Writes the files into `out`, each whole or not at all. Raises OSError."""
     out.mkdir(parents=True, exist_ok=True)
-    return [_write(out / name, data) for name, data in package.files.items()]
+    for name, data in package.files.items():
+        replace(out / name, data, many=True)
+    return [out / name for name in package.files]
 
 
 def _evidence(root: Path, violation: Violation, outgoing: bool) -> Iterator[tuple[str, bytes]]:
@@ -123,16 +125,3 @@ def _zip(number: str, files: Mapping[str, bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[name])
     return out.getvalue()
-
-
-def _write(path: Path, data: bytes) -> Path:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

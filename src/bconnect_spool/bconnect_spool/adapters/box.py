@@ -7,7 +7,6 @@ done/<id>.json  the centre's receipt; the item itself is erased
 
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bconnect_site.disk import flush, replace
 from bconnect_spool.core.item import Item, Malformed, Receipt
 
 
@@ -103,9 +103,9 @@ class Box:
         self.check_room(item.size)
         file = self.folder / f"{item.id}.age"
         with _sentence(self.folder):
-            _flush_file(encrypted)
+            flush(encrypted)
             os.replace(encrypted, file)
-            _flush(self.folder)
+            flush(self.folder)
             _write(self._header(item.id), _text(item.to_bytes(), signature))
         self._kept[item.id] = Kept(item, signature, file)
 
@@ -116,7 +116,7 @@ class Box:
             self._header(receipt.id).unlink(missing_ok=True)
             (self.folder / f"{receipt.id}.age").unlink(missing_ok=True)
             (self.folder / f"{receipt.id}.url").unlink(missing_ok=True)
-            _flush(self.folder)
+            flush(self.folder)
         self._kept.pop(receipt.id, None)
 
     def forget(self, before: int) -> int:
@@ -138,7 +138,7 @@ class Box:
     def _load(self) -> None:
         """What an earlier run left; a file without header was never taken over."""
         with _sentence(self.folder):
-            for stale in [*self.folder.glob(".draft-*"), *self.folder.glob(".new-*")]:
+            for stale in [*self.folder.glob(".draft-*"), *self.folder.glob(".*.new")]:
                 stale.unlink(missing_ok=True)
             for header in sorted(self.folder.glob("*.json")):
                 self._load_one(header)
@@ -199,12 +199,6 @@ class Addresses(MutableMapping[str, str]):
         return self._folder / f"{id_}.url"
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _text(data: bytes, signature: bytes) -> bytes:
     told = {"signed": data.decode(), "signature": base64.b64encode(signature).decode()}
     return json.dumps(told).encode()
@@ -218,26 +212,8 @@ def _read(path: Path) -> tuple[bytes, bytes]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".new-{path.name}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _flush(path.parent)
-
-
-def _flush_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace(path, data)
+    flush(path.parent)
 
 
 @contextlib.contextmanager
