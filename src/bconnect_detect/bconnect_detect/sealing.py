@@ -26,9 +26,8 @@ from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
 from bconnect_detect.looking import PlateDesk
 from bconnect_detect.releasing import Releaser
 from bconnect_site import sealed
-from bconnect_site.kinds import EvidenceKind, PlateState, word
+from bconnect_site.kinds import EvidenceKind, PlateState
 from bconnect_site.letter import signature_fault
-from bconnect_site.model import Zone
 
 CASE_FORMAT = "bconnect-case/1"
 ANNOTATED, VEHICLE, PLATE = "annotated.jpg", "vehicle.jpg", "plate.jpg"
@@ -353,13 +352,6 @@ class Sealer:
     def _sheet(self, finding: Finding, original: str) -> Sheet:
         zone = self._zones.get((finding.camera, finding.zone))
         return make_sheet(finding, zone, self.facts.title, self._local, original)
-
-
-def zone_shape(name: str, zone: Zone) -> ZoneShape:
-    """A zone of the site file as it is drawn."""
-    label = f"{word(zone.kind).replace('_', ' ')} · {name}"
-    arrow = (zone.direction[0], zone.direction[1]) if zone.direction else None
-    return ZoneShape(name, tuple(zone.points), arrow, label)
 
 
 def _finding(kept: bytes | None) -> Finding | None:

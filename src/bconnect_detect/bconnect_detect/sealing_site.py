@@ -13,10 +13,11 @@ from bconnect_detect.core.facts import Circumstances
 from bconnect_detect.core.history import CameraHistory, CameraLook, SignalHistory
 from bconnect_detect.core.manifest import Facts
 from bconnect_detect.core.plate import PlateReader
+from bconnect_detect.core.sheet import zone_shape
 from bconnect_detect.core.types import SECOND, Finding, SignalReading
 from bconnect_detect.looking import PlateDesk
 from bconnect_detect.releasing import Releaser, default_detector
-from bconnect_detect.sealing import Sealer, zone_shape
+from bconnect_detect.sealing import Sealer
 from bconnect_site import sealed
 from bconnect_site.keys import Keyring
 from bconnect_site.loaded import LoadedSite

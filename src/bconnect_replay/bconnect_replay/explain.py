@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from bconnect_detect.core.judge import Judge
-from bconnect_detect.core.sheet import ZoneShape, make_sheet
+from bconnect_detect.core.sheet import make_sheet, zone_shape
 from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
 from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.account_picture import Image, picture, png
@@ -19,7 +18,7 @@ from bconnect_replay.core.pipeline import Pipeline
 from bconnect_replay.core.reading import stamp_of
 from bconnect_replay.core.witnessing import AFTER, Account, Recollection
 from bconnect_replay.inputs import Inputs, open_inputs
-from bconnect_replay.routes import grounds, routes_of, trackers
+from bconnect_replay.routes import findings_of, grounds, judge_of, routes_of, trackers
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import word
 from bconnect_site.names import IMAGE_RAW
@@ -69,8 +68,8 @@ def find(inputs: Inputs, wanted: str, from_tracks: bool = False) -> tuple[Accoun
     watcher = _Watcher(inputs, wanted)
     warnings: list[str] = []
     routes = routes_of(inputs, watcher, from_tracks, warnings)
-    for topic, message, _ in inputs.bag.messages(sorted(routes)):
-        for finding in routes[topic](message):
+    for found in findings_of(inputs, routes):
+        for finding in found:
             watcher.on_finding(finding)
         if watcher.done:
             break
@@ -85,8 +84,7 @@ class _Watcher(Pipeline):
 
     def __init__(self, inputs: Inputs, wanted: str) -> None:
         site = inputs.loaded.site
-        calibrations = inputs.loaded.calibrations([])
-        judge = Judge(site, inputs.loaded.catalogue(), inputs.day, calibrations)
+        judge, calibrations, _ = judge_of(inputs)
         super().__init__(judge, trackers(site), grounds(calibrations, site.site))
         self._wanted = wanted
         self._recollection = Recollection()
@@ -141,11 +139,7 @@ def _scene(inputs: Inputs, finding: Finding) -> Image | None:
 def _sheet(inputs: Inputs, finding: Finding) -> Any:
     site = inputs.loaded.site
     zone = site.cameras[finding.camera].zones.get(finding.zone)
-    shape = None
-    if zone is not None:
-        arrow = (zone.direction[0], zone.direction[1]) if zone.direction else None
-        label = f"{word(zone.kind).replace('_', ' ')} · {finding.zone}"
-        shape = ZoneShape(finding.zone, tuple(zone.points), arrow, label)
+    shape = zone_shape(finding.zone, zone) if zone is not None else None
     return make_sheet(finding, shape, site.title, ZoneInfo(site.timezone))
 
 

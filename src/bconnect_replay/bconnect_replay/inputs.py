@@ -1,12 +1,12 @@
 """What a rerun stands on: the bag of a folder, the site that judges it, and what differs."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bconnect_replay.adapters.bag import BagError, BagReader
+from bconnect_replay.adapters.bag import BagError, BagReader, Topic
 from bconnect_site import names
 from bconnect_site.disk import sha256
 from bconnect_site.errors import ConfigError
@@ -57,10 +57,16 @@ def open_inputs(path: Path, site: str | Path | None, scratch: Path) -> Inputs:
     bag itself tells (written into ``scratch``). Raises ConfigError."""
     bag = BagReader(bag_folder(path))
     try:
-        info, recorded = _info(bag)
+        info = _info(bag)
         warnings: list[str] = []
         loaded = _site(bag, site, info, scratch, warnings)
-        made = Inputs(bag, loaded, _recorded(bag, loaded, recorded), warnings)
+        recorded = recorded_as(bag, loaded.site.site)
+        if recorded is None:
+            found = ", ".join(sorted(_spaces(bag))) or "none"
+            raise BagError(
+                f"{bag.folder}: holds no topics of site {loaded.site.site}; found: {found}"
+            )
+        made = Inputs(bag, loaded, recorded, warnings)
         _compare(made, info)
     except BaseException:
         bag.close()
@@ -68,13 +74,17 @@ def open_inputs(path: Path, site: str | Path | None, scratch: Path) -> Inputs:
     return made
 
 
-def _info(bag: BagReader) -> tuple[Any, str]:
-    """The bag's first site_info and the site it is published for; (None, "") without one."""
+def _info(bag: BagReader) -> Any:
+    """The bag's first site_info; None without one."""
     for topic in bag.topics.values():
-        if topic.type == INFO and topic.count:
+        if _is_info(topic):
             _, message, _ = next(bag.messages([topic.name]))
-            return message, topic.name.split("/")[1]
-    return None, ""
+            return message
+    return None
+
+
+def _is_info(topic: Topic) -> bool:
+    return topic.type == INFO and topic.count > 0
 
 
 def _site(
@@ -112,21 +122,19 @@ def _told_site(text: str, near: Path, scratch: Path, warnings: list[str]) -> Loa
     return load_site(told)
 
 
-def _recorded(bag: BagReader, loaded: LoadedSite, told: str) -> str:
-    """The name the bag's topics carry."""
-    found = sorted(
-        {parts[1] for t in bag.topics if len(parts := t.split("/")) > 2 and parts[0] == ""}
-    )
+def _spaces(bag: BagReader) -> set[str]:
+    return {parts[1] for t in bag.topics if len(parts := t.split("/")) > 2 and parts[0] == ""}
+
+
+def recorded_as(bag: BagReader, site: str) -> str | None:
+    """The site's name in the bag's topics, for one judged as ``site``; None: it does not say."""
+    found = _spaces(bag)
+    told = next((t.name.split("/")[1] for t in bag.topics.values() if _is_info(t)), None)
     if told in found:
         return told
-    if loaded.site.site in found:
-        return loaded.site.site
-    if len(found) == 1:
-        return found[0]
-    raise BagError(
-        f"{bag.folder}: holds no topics of site {loaded.site.site}; found: "
-        f"{', '.join(found) or 'none'}"
-    )
+    if site in found:
+        return site
+    return found.pop() if len(found) == 1 else None
 
 
 def _compare(inputs: Inputs, info: Any) -> None:
@@ -151,8 +159,3 @@ def digests(inputs: Inputs) -> dict[str, str]:
             file = resolve_path(inputs.loaded, camera.calibration)
             found[f"calibration/{name}"] = sha256(file)
     return found
-
-
-def with_site(inputs: Inputs, loaded: LoadedSite) -> Inputs:
-    """The same bag judged by another site."""
-    return replace(inputs, loaded=loaded)

@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagError, BagReader
+from bconnect_replay.inputs import recorded_as
 from bconnect_replay.topics import JPEG
 from bconnect_site import names
 from bconnect_site.errors import ConfigError, suggest
@@ -47,7 +48,7 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     ``images``: pictures instead of detections. ``image_topics``: "camera=/topic" for bags that
     were not recorded by us. Raises ConfigError when the bag has nothing to give.
     """
-    recorded = _recorded(bag, site)
+    recorded = recorded_as(bag, site.site) or site.site
     given = _given(site, bag, image_topics)
     ways: dict[str, Way] = {}
     for camera in site.cameras:
@@ -121,12 +122,3 @@ def _given(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str
             )
         given[camera] = topic
     return given
-
-
-def _recorded(bag: BagReader, site: Site) -> str:
-    """The name of the site the bag was recorded of; the judging site's where it does not say."""
-    for topic in bag.topics.values():
-        if topic.type == "bconnect_msgs/msg/SiteInfo":
-            return topic.name.split("/")[1]
-    found = {n.split("/")[1] for n in bag.topics if n.count("/") >= 2}
-    return site.site if site.site in found or len(found) != 1 else found.pop()

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import Finding
 from bconnect_replay import __version__
 from bconnect_replay.core.line import line_of, number
 from bconnect_replay.core.pipeline import Pipeline
 from bconnect_replay.inputs import Inputs, digests, open_inputs
-from bconnect_replay.routes import grounds, routes_of, trackers
+from bconnect_replay.routes import findings_of, grounds, judge_of, routes_of, trackers
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import ViolationType, word
@@ -106,27 +105,17 @@ def _watched(bag: Path, site: str | Path | None, out: Path) -> tuple[Path, Path]
 def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
     """Everything found in an open bag."""
     site = inputs.loaded.site
-    broken: list[str] = []
-    calibrations = inputs.loaded.calibrations(broken)
-    try:
-        judge = Judge(site, inputs.loaded.catalogue(), inputs.day, calibrations)
-    except ConfigError as error:
-        raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
+    judge, calibrations, broken = judge_of(inputs)
     pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site.site))
     not_calibrated = [f"not calibrated: {sentence}" for sentence in broken]
     warnings = [*inputs.warnings, *not_calibrated, *judge.off]
     routes = routes_of(inputs, pipeline, from_tracks, warnings)
-    lines: list[dict[str, Any]] = []
     refused: Counter[str] = Counter()
-    for topic, message, _ in inputs.bag.messages(sorted(routes)):
-        try:
-            found = routes[topic](message)
-        except ValueError as error:
-            if isinstance(error, ConfigError):
-                raise
-            refused[f"{topic}: messages dropped: {error}"] += 1
-            continue
-        lines += [_line(finding, calibrations) for finding in found]
+    lines = [
+        _line(finding, calibrations)
+        for found in findings_of(inputs, routes, refused)
+        for finding in found
+    ]
     warnings += [f"{sentence} ({n})" for sentence, n in sorted(refused.items())]
     return Result(lines, _summary(inputs, pipeline, lines, warnings, refused), warnings)
 

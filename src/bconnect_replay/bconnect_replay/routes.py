@@ -1,10 +1,12 @@
 """What happens with the messages of a bag: each topic's way into the pipeline."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
 from bconnect_detect.core.ground import Ground
+from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import Finding
 from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.core.pipeline import Pipeline, Placer
@@ -19,10 +21,41 @@ from bconnect_replay.core.reading import (
 from bconnect_replay.inputs import Inputs
 from bconnect_site import names
 from bconnect_site.calibration import Calibration
+from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState
 from bconnect_site.model import Site
 
 Route = Callable[[Any], list[Finding]]
+
+
+def judge_of(inputs: Inputs) -> tuple[Judge, dict[str, Calibration], list[str]]:
+    """What judges a bag, the calibrations it stands on, and a sentence for each broken one.
+
+    Raises ConfigError, its sentences begin with the site file's name.
+    """
+    broken: list[str] = []
+    calibrations = inputs.loaded.calibrations(broken)
+    try:
+        judge = Judge(inputs.loaded.site, inputs.loaded.catalogue(), inputs.day, calibrations)
+    except ConfigError as error:
+        raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
+    return judge, calibrations, broken
+
+
+def findings_of(
+    inputs: Inputs, routes: dict[str, Route], refused: Counter[str] | None = None
+) -> Iterator[list[Finding]]:
+    """What each message of a bag leads to; what cannot be read is left out and counted."""
+    for topic, message, _ in inputs.bag.messages(sorted(routes)):
+        try:
+            found = routes[topic](message)
+        except ConfigError:
+            raise
+        except ValueError as error:
+            if refused is not None:
+                refused[f"{topic}: messages dropped: {error}"] += 1
+            continue
+        yield found
 
 
 def routes_of(

@@ -15,6 +15,7 @@ from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.fields import BASIS_KINDS, Day, Name, Rule, Strict, Text
 from bconnect_site.kinds import ViolationType, word
+from bconnect_site.validity import valid_on
 from bconnect_site.yamlfile import read_yaml
 
 ANY = lawcheck.ANY
@@ -127,12 +128,10 @@ class Catalogue:
 
     def version(self, when: date) -> Version:
         """The version valid on a day. Raises ConfigError when none is."""
-        for version in self._file.versions:
-            if version.valid_from <= when and (
-                version.valid_to is None or when <= version.valid_to
-            ):
-                return version
-        raise ConfigError(f"{self.title}: no version of the catalogue is valid on {when}")
+        found = valid_on(self._file.versions, when)
+        if found is None:
+            raise ConfigError(f"{self.title}: no version of the catalogue is valid on {when}")
+        return found
 
     def articles_of(self, violation: ViolationType, when: date) -> dict[str, str]:
         """Article numbers by kind of basis for a violation on a day; empty: none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from bconnect_site import find
+from bconnect_site import find, validity
 from bconnect_site.errors import suggest
 from bconnect_site.fields import BASIS_KINDS
 
@@ -46,15 +45,7 @@ def faults(file: CatalogueFile, path: Path) -> list[str]:
 
 def _dates(versions: tuple[Version, ...]) -> Iterator[str]:
     """Versions follow one another day by day, each valid for at least one."""
-    for name, count in Counter(version.version for version in versions).items():
-        if count > 1:
-            yield f'versions: "{name}" is the name of {count} versions; names must differ'
-    for index, version in enumerate(versions):
-        if version.valid_to is not None and version.valid_to < version.valid_from:
-            yield (
-                f"versions[{index}].valid_to: found {version.valid_to}, before valid_from "
-                f"{version.valid_from}; {version.version} is valid for no day"
-            )
+    yield from validity.faults(versions)
     for before, after in pairwise(versions):
         if before.valid_to is None or before.valid_to >= after.valid_from:
             yield f"versions: {before.version} must end before {after.version} begins"

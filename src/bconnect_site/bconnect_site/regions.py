@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from bconnect_site import find
+from bconnect_site import find, validity
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.fields import Day, Name, Strict, Text
@@ -71,12 +71,7 @@ class Region:
 
     def version(self, when: date) -> RegionVersion | None:
         """The version valid on a day; None: none is."""
-        for version in self.file.versions:
-            if version.valid_from <= when and (
-                version.valid_to is None or when <= version.valid_to
-            ):
-                return version
-        return None
+        return validity.valid_on(self.file.versions, when)
 
     def period(self, stage: Stage, when: date) -> Period | None:
         """The period of a step for an offence of that day; None: the region names none."""
@@ -138,18 +133,8 @@ def _faults(file: RegionFile, path: Path) -> list[str]:
     found: list[str] = []
     if file.region != path.stem:
         found.append(f'region: found "{file.region}"; must be the file\'s name, {path.stem}')
-    names = [version.version for version in file.versions]
-    found += [
-        f'versions: "{name}" is the name of {names.count(name)} versions; names must differ'
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
+    found += validity.faults(file.versions)
     for index, version in enumerate(file.versions):
-        if version.valid_to is not None and version.valid_to < version.valid_from:
-            found.append(
-                f"versions[{index}].valid_to: found {version.valid_to}, before valid_from "
-                f"{version.valid_from}; {version.version} is valid for no day"
-            )
         if "validation" not in version.stages:
             found.append(f"versions[{index}].stages.validation: is missing")
     for before, after in pairwise(file.versions):

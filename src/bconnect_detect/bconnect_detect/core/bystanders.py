@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bconnect_detect.core import geometry
 from bconnect_detect.core.types import Box
 from bconnect_site.kinds import RoadUserKind
 
@@ -93,14 +94,16 @@ def _is(one: Seen, offender: Seen, seen: Sequence[Seen]) -> bool:
     alike = any({one.kind, offender.kind} <= group for group in (TWO_WHEELS, FOUR_WHEELS))
     if not alike and offender.kind != RoadUserKind.UNKNOWN:
         return False
-    return _iou(one.box, offender.box) >= SAME or (
+    return geometry.iou(one.box, offender.box) >= SAME or (
         _share(one.box, offender.box) >= PART and not _nearer(one.box, offender.box)
     )
 
 
 def _rides(person: Box, machine: Seen, seen: Sequence[Seen]) -> bool:
     """A person in the saddle of the offender, and of no other machine just as well."""
-    others = [s.box for s in seen if s.kind in TWO_WHEELS and _iou(s.box, machine.box) < SAME]
+    others = [
+        s.box for s in seen if s.kind in TWO_WHEELS and geometry.iou(s.box, machine.box) < SAME
+    ]
     return _sits(person, machine.box) and not any(_sits(person, other) for other in others)
 
 
@@ -188,21 +191,6 @@ def _finite(box: Box) -> bool:
     return bool(np.isfinite(box).all()) and box[2] > box[0] and box[3] > box[1]
 
 
-def _common(one: Box, other: Box) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    return max(wide, 0.0) * max(high, 0.0)
-
-
-def _area(box: Box) -> float:
-    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
-
-
 def _share(one: Box, other: Box) -> float:
     """How much of ``one`` lies in ``other``."""
-    return _common(one, other) / max(_area(one), 1e-9)
-
-
-def _iou(one: Box, other: Box) -> float:
-    common = _common(one, other)
-    return common / max(_area(one) + _area(other) - common, 1e-9)
+    return geometry.intersection(one, other) / max(geometry.area(one), 1e-9)

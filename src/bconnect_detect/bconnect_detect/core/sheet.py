@@ -10,6 +10,7 @@ from math import degrees, isfinite
 
 from bconnect_detect.core.types import Box, Finding, Pair
 from bconnect_site.kinds import SignalAspect, ViolationType, word
+from bconnect_site.model import Zone
 
 SPEEDS = frozenset({ViolationType.SPEEDING, ViolationType.SECTION_SPEED, ViolationType.RACING})
 DWELLS = frozenset(
@@ -43,6 +44,13 @@ class Sheet:
     zone: ZoneShape | None = None
     aspect: SignalAspect | None = None
     signal: str = ""
+
+
+def zone_shape(name: str, zone: Zone) -> ZoneShape:
+    """A zone of the site file as it is drawn."""
+    label = f"{word(zone.kind).replace('_', ' ')} · {name}"
+    arrow = (zone.direction[0], zone.direction[1]) if zone.direction else None
+    return ZoneShape(name, tuple(zone.points), arrow, label)
 
 
 def make_sheet(
