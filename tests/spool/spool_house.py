@@ -19,7 +19,7 @@ from bconnect_spool.adapters import crypt
 from bconnect_spool.adapters.box import Box
 from bconnect_spool.adapters.tus_client import TusClient
 from bconnect_spool.core.item import Item
-from bconnect_spool.courier import Centre, Courier, Packer
+from bconnect_spool.courier import Courier, Packer
 from bconnect_spool.intake import Intake, registered
 
 NOW = 1_790_000_000 * 10**9
@@ -136,7 +136,7 @@ class Unit:
         self.client = TusClient(
             f"http://127.0.0.1:{port}", lambda size: None, self.box.addresses(), timeout=5.0, **keys
         )
-        centre = Centre(next(iter(house.keys.publics().values())), house.recipient)
+        centre = next(iter(house.keys.publics().values()))
         self.courier = Courier(self.box, self.client, centre)
 
     def seal(self, id_: str, size: int = 20_000, priority: int = 5, stamp: int = 1) -> Path:

@@ -16,7 +16,7 @@ from bconnect_site.keys import Keyring
 from bconnect_spool import serve
 from bconnect_spool.adapters.box import Box
 from bconnect_spool.adapters.tus_client import LinkError, TusClient
-from bconnect_spool.courier import Centre, Courier, Packer
+from bconnect_spool.courier import Courier, Packer
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_it_serves_a_unit(
     Packer(UNIT, box, keys, recipient).pack("a-1", folder, 1)
     client = TusClient(f"http://127.0.0.1:{port}", lambda size: None, box.addresses())
     (public,) = publics(key).values()
-    courier = Courier(box, client, Centre(public, recipient))
+    courier = Courier(box, client, public)
 
     def sent() -> bool:
         try:

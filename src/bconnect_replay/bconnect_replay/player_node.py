@@ -38,7 +38,7 @@ CLOCK_PERIOD = 10_000_000  # ns of bag time between two ticks of /clock
 STEP = 100_000_000  # ns of bag time that one step lets pass
 LONGEST_SLEEP = 0.05  # s
 
-Send = Callable[[bytes], None]
+Send = Callable[[bytes], object]
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,7 @@ class Player(BconnectNode):
             return lambda data: frames.publish(_frame(way, data))
         publisher = self.create_publisher(way.message, way.to, way.profile)
         self._listened.append(publisher)
-        return lambda data: void(self.send(publisher, data))
-
-
-def void(_: object) -> None:
-    """Forgets a value."""
+        return lambda data: self.send(publisher, data)
 
 
 def _frame(way: Way, data: bytes) -> Frame:

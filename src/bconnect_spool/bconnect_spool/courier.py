@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bconnect_site.disk import sha256
@@ -12,14 +11,6 @@ from bconnect_spool.adapters.box import Box, Kept
 from bconnect_spool.adapters.tus_client import LinkError, Refused, TusClient
 from bconnect_spool.core.item import Item, Malformed, Receipt
 from bconnect_spool.core.pace import next_of
-
-
-@dataclass(frozen=True, slots=True)
-class Centre:
-    """Whom to trust: the key receipts are signed with and the one parcels are encrypted to."""
-
-    public: PublicKey
-    recipient: str  # "age1..."
 
 
 class Packer:
@@ -54,9 +45,9 @@ class Packer:
 
 
 class Courier:
-    """One step sends one item. Not thread-safe."""
+    """One step sends one item. ``centre``: signs receipts. Not thread-safe."""
 
-    def __init__(self, box: Box, client: TusClient, centre: Centre) -> None:
+    def __init__(self, box: Box, client: TusClient, centre: PublicKey) -> None:
         self._box, self._client, self._centre = box, client, centre
         self.sent = 0
 
@@ -94,7 +85,7 @@ class Courier:
             receipt = Receipt.from_bytes(answer.signed)
         except Malformed as error:
             raise Refused(f"item {kept.item.id}: its receipt: {error}") from None
-        if not verify(self._centre.public, answer.signed, answer.signature):
+        if not verify(self._centre, answer.signed, answer.signature):
             raise Refused(
                 f"item {kept.item.id}: its receipt is signed by a stranger; nothing is erased"
             )

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tuspyserver import create_tus_router
 from bconnect_site.disk import flush, replace, sha256
 from bconnect_site.keys import Keyring, PublicKey, key_id, verify
 from bconnect_spool.adapters import crypt, parcel
-from bconnect_spool.core.item import ID, UNIT, Item, Malformed, Receipt
+from bconnect_spool.core.item import ID, UNIT, Item, Malformed, Receipt, to_text
 
 DAYS_KEPT = 14  # an upload that nobody goes on with
 Arrived = Callable[[Item, Path], None]
@@ -92,7 +92,7 @@ class Intake:
 
     def _may_begin(self, metadata: dict[str, Any], upload: dict[str, Any]) -> None:
         try:
-            item, _ = self._believed(metadata)
+            item = self._believed(metadata)
         except Stranger as error:
             raise HTTPException(403, str(error)) from None
         size = upload.get("size")
@@ -103,13 +103,12 @@ class Intake:
 
     def _is_whole(self, path: str, metadata: dict[str, Any]) -> None:
         """Moves an upload with all its bytes aside; whoever asks for the receipt opens it."""
-        item, signature = self._believed(metadata)
-        told = {"signed": item.to_bytes().decode(), "signature": signature.hex()}
-        _write(self._part(item.unit, item.id, "json"), json.dumps(told).encode())
+        item = self._believed(metadata)
+        _write(self._part(item.unit, item.id, "json"), item.to_bytes())
         os.replace(path, self._part(item.unit, item.id, "age"))
         Path(f"{path}.info").unlink(missing_ok=True)
 
-    def _believed(self, metadata: Mapping[str, Any]) -> tuple[Item, bytes]:
+    def _believed(self, metadata: Mapping[str, Any]) -> Item:
         """The header an upload came with, if a unit we know has signed it."""
         header, signature = metadata.get("header"), metadata.get("signature")
         if not isinstance(header, str) or not isinstance(signature, str):
@@ -130,7 +129,7 @@ class Intake:
             )
         if not verify(public, item.to_bytes(), signed):
             raise Stranger(f"unit {item.unit}: the signature does not fit")
-        return item, signed
+        return item
 
     # -- receipts --------------------------------------------------------------------------
 
@@ -155,9 +154,7 @@ class Intake:
                     return None
                 receipt = Receipt(unit, id_, item.sha256, self.now(), self.keys.key_id)
                 signed = receipt.to_bytes()
-                signature = base64.b64encode(self.keys.sign(signed)).decode()
-                told = {"signed": signed.decode(), "signature": signature}
-                _write(kept, json.dumps(told).encode())
+                _write(kept, to_text(signed, self.keys.sign(signed)))
                 self._clear(unit, id_)
             found: dict[str, str] = json.loads(kept.read_bytes())
             return found
@@ -169,7 +166,7 @@ class Intake:
         """Puts a whole upload into its place; None when there is none, or it is not as signed."""
         if not file.is_file() or not header.is_file():
             return None
-        item = Item.from_bytes(json.loads(header.read_bytes())["signed"].encode())
+        item = Item.from_bytes(header.read_bytes())
         place = self.store / item.unit / item.id
         if not place.is_dir() and not self._unpack(file, item, place):
             self._clear(item.unit, item.id)
@@ -205,15 +202,9 @@ class Intake:
             self._part(unit, id_, what).unlink(missing_ok=True)
 
 
-def registered(
-    publics: Mapping[str, PublicKey | list[PublicKey]],
-) -> dict[str, dict[str, PublicKey]]:
+def registered(publics: Mapping[str, Iterable[PublicKey]]) -> dict[str, dict[str, PublicKey]]:
     """Units' keys as Intake wants them: by name, by key id."""
-    made: dict[str, dict[str, PublicKey]] = {}
-    for unit, keys in publics.items():
-        held = keys if isinstance(keys, list) else [keys]
-        made[unit] = {key_id(key): key for key in held}
-    return made
+    return {unit: {key_id(key): key for key in keys} for unit, keys in publics.items()}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -29,7 +29,7 @@ from bconnect_spool.adapters.box import Box, SpoolError, SpoolFull
 from bconnect_spool.adapters.tus_client import LinkError, Refused, TusClient
 from bconnect_spool.core.item import Item
 from bconnect_spool.core.pace import Allowance, Backoff, next_of
-from bconnect_spool.courier import Centre, Courier, Packer
+from bconnect_spool.courier import Courier, Packer
 
 MANIFEST = "manifest.json"
 SECOND = 1_000_000_000
@@ -84,9 +84,7 @@ class Spool(BconnectNode):
             verify=p.ca or True,
         )
         self.at_close(self._client.close)
-        self._courier = Courier(
-            self._box, self._client, Centre(next(iter(known.values())), p.recipient)
-        )
+        self._courier = Courier(self._box, self._client, next(iter(known.values())))
         self._inbox: queue.Queue[tuple[str, str, int]] = queue.Queue(10_000)
         self._news = threading.Event()
         self._refused: dict[str, int] = {}  # item to when; as many as wait

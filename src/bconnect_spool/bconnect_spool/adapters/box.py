@@ -5,9 +5,7 @@
 done/<id>.json  the centre's receipt; the item itself is erased
 """
 
-import base64
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator, MutableMapping
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bconnect_site.disk import flush, replace
-from bconnect_spool.core.item import Item, Malformed, Receipt
+from bconnect_spool.core.item import Item, Malformed, Receipt, from_text, to_text
 
 
 class SpoolError(OSError):
@@ -106,13 +104,13 @@ class Box:
             flush(encrypted)
             os.replace(encrypted, file)
             flush(self.folder)
-            _write(self._header(item.id), _text(item.to_bytes(), signature))
+            _write(self._header(item.id), to_text(item.to_bytes(), signature))
         self._kept[item.id] = Kept(item, signature, file)
 
     def receipted(self, receipt: Receipt, signature: bytes) -> None:
         """Erases an item the centre has, and keeps its word."""
         with _sentence(self.folder):
-            _write(self._done / f"{receipt.id}.json", _text(receipt.to_bytes(), signature))
+            _write(self._done / f"{receipt.id}.json", to_text(receipt.to_bytes(), signature))
             self._header(receipt.id).unlink(missing_ok=True)
             (self.folder / f"{receipt.id}.age").unlink(missing_ok=True)
             (self.folder / f"{receipt.id}.url").unlink(missing_ok=True)
@@ -124,8 +122,8 @@ class Box:
         dropped = 0
         for file in list(self._done.glob("*.json")):
             try:
-                receipt = Receipt.from_bytes(_read(file)[0])
-            except (OSError, Malformed, ValueError):
+                receipt = Receipt.from_bytes(from_text(file.read_bytes())[0])
+            except (OSError, Malformed):
                 continue
             if receipt.received < before:
                 file.unlink(missing_ok=True)
@@ -151,7 +149,7 @@ class Box:
     def _load_one(self, header: Path) -> None:
         file = header.with_suffix(".age")
         try:
-            data, signature = _read(header)
+            data, signature = from_text(header.read_bytes())
             item = Item.from_bytes(data)
             if f"{item.id}.json" != header.name:
                 raise Malformed(f"id: found {item.id}, needs the file's name")
@@ -162,7 +160,7 @@ class Box:
                 return
             if found != item.size:
                 raise Malformed(f"{file.name}: found {max(found, 0)} bytes, needs {item.size}")
-        except (Malformed, ValueError, OSError) as error:
+        except (Malformed, OSError) as error:
             self.broken.append(f"spool: {header}: {error}; its evidence is spooled again")
             header.unlink(missing_ok=True)
             return
@@ -197,18 +195,6 @@ class Addresses(MutableMapping[str, str]):
 
     def _path(self, id_: str) -> Path:
         return self._folder / f"{id_}.url"
-
-
-def _text(data: bytes, signature: bytes) -> bytes:
-    told = {"signed": data.decode(), "signature": base64.b64encode(signature).decode()}
-    return json.dumps(told).encode()
-
-
-def _read(path: Path) -> tuple[bytes, bytes]:
-    told = json.loads(path.read_bytes())
-    if not isinstance(told, dict) or not isinstance(told.get("signed"), str):
-        raise Malformed("holds no header")
-    return told["signed"].encode(), base64.b64decode(str(told.get("signature", "")))
 
 
 def _write(path: Path, data: bytes) -> None:

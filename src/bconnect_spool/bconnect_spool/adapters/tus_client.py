@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from bconnect_spool.core.item import Malformed, from_text
+
 VERSION = {"Tus-Resumable": "1.0.0"}
 GONE = frozenset({403, 404, 410})
 
@@ -82,9 +84,8 @@ class TusClient:
             return None
         self._check(answer, "receipt")
         try:
-            told = answer.json()
-            return Answer(told["signed"].encode(), base64.b64decode(told["signature"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return Answer(*from_text(answer.content))
+        except Malformed:
             raise LinkError("the centre's receipt is not one") from None
 
     def _create(self, id_: str, size: int, metadata: dict[str, bytes]) -> str:

@@ -1,5 +1,6 @@
 """What waits to be sent, and what the centre answers, as signed plain JSON."""
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -84,6 +85,21 @@ class Receipt:
     def covers(self, item: Item) -> bool:
         """Whether it is this item's."""
         return (self.unit, self.id, self.sha256) == (item.unit, item.id, item.sha256)
+
+
+def to_text(signed: bytes, signature: bytes) -> bytes:
+    """A header or receipt with its signature, as it is kept and as it travels."""
+    told = {"signed": signed.decode(), "signature": base64.b64encode(signature).decode()}
+    return json.dumps(told).encode()
+
+
+def from_text(text: bytes) -> tuple[bytes, bytes]:
+    """What was signed, and the signature. Raises Malformed."""
+    try:
+        told = json.loads(text)
+        return told["signed"].encode(), base64.b64decode(told["signature"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Malformed("holds nothing signed") from None
 
 
 def _canonical(plain: Mapping[str, Any]) -> bytes:
