@@ -64,18 +64,13 @@ def play_command(bag: Path, prepared: Prepared, how: How) -> list[str]:
     """What `ros2 bag` is to play: what the graph does not make itself, and the time."""
     site = prepared.loaded.site
     with BagReader(bag_folder(bag)) as reader:
-        topics = sorted(ways_of(site, reader, how.images, list(how.image_topics)))
-    rate = ["--rate", f"{how.rate:g}"]
+        ways = ways_of(site, reader, how.images, list(how.image_topics))
+    moved = [f"{topic}:={way.to}" for topic, way in sorted(ways.items()) if topic != way.to]
     return [
-        "ros2",
-        "bag",
-        "play",
-        str(bag_folder(bag)),
-        "--clock",
-        "100",
-        *rate,
-        "--topics",
-        *topics,
+        *("ros2", "bag", "play", str(bag_folder(bag))),
+        *("--clock", "100", "--rate", f"{how.rate:g}"),
+        *(("--remap", *moved) if moved else ()),
+        *("--topics", *sorted(ways)),
     ]
 
 
@@ -88,7 +83,7 @@ def prepare_replay(
     """
     folder = bag_folder(bag).absolute()
     with tempfile.TemporaryDirectory(prefix="bconnect-replay-") as scratch:
-        inputs = open_inputs(bag, site, Path(scratch))
+        inputs = open_inputs(bag, site, Path(scratch), foreign=bool(how.image_topics))
         with inputs.bag:
             for sentence in (*inputs.bag.warnings, *inputs.warnings):
                 print(f"bconnect: {sentence}", file=sys.stderr)

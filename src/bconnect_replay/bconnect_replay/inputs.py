@@ -52,19 +52,28 @@ def bag_folder(path: Path) -> Path:
     return path / "bag"
 
 
-def open_inputs(path: Path, site: str | Path | None, scratch: Path) -> Inputs:
+def open_inputs(
+    path: Path, site: str | Path | None, scratch: Path, foreign: bool = False
+) -> Inputs:
     """The bag and its site: the one asked for, else site.yaml beside the bag, else the one the
-    bag itself tells (written into ``scratch``). Raises ConfigError."""
+    bag itself tells (written into ``scratch``).
+
+    foreign: whoever asks names the topics that count, so the bag need not speak of the site.
+    Raises ConfigError.
+    """
     bag = BagReader(bag_folder(path))
     try:
         info = _info(bag)
         warnings: list[str] = []
         loaded = _site(bag, site, info, scratch, warnings)
         recorded = recorded_as(bag, loaded.site.site)
+        if recorded is None and foreign:
+            recorded = loaded.site.site
         if recorded is None:
             found = ", ".join(sorted(_spaces(bag))) or "none"
             raise BagError(
-                f"{bag.folder}: holds no topics of site {loaded.site.site}; found: {found}"
+                f"{bag.folder}: holds no topics of site {loaded.site.site}; found: {found}; "
+                "of another recorder's bag say where pictures are: --image CAMERA=TOPIC"
             )
         made = Inputs(bag, loaded, recorded, warnings)
         _compare(made, info)

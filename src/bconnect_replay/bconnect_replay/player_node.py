@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bconnect_msgs.msg import Capture, CaptureRequest
+from bconnect_msgs.msg import Capture, CaptureRequest, SiteInfo
 from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
@@ -81,7 +81,11 @@ class Player(BconnectNode):
             length = (self._bag.end - self._bag.start) / 1e9
             raise ConfigError(f"start: found {p.start:g} s, the bag is {length:.1f} s long")
         self._ticker = self.create_publisher(Clock, "/clock", qos.STATE)
-        self._listened: list[Any] = []
+        self._listened: list[Callable[[], bool]] = []
+        self._info = f"{names.site_ns(self._site.site)}/{names.SITE_INFO}"
+        self._model = False
+        if any(way.to.endswith(names.IMAGE_RAW) for way in self._ways.values()):
+            self._await_model()
         self._sends = {topic: self._send_of(way) for topic, way in self._ways.items()}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -108,6 +112,15 @@ class Player(BconnectNode):
         self._wake.set()
         response.message = f"{STEP / 1e9:g} s" if response.success else "it plays; pause it first"
         return response
+
+    def _await_model(self) -> None:
+        """Pictures are for a detector: it says so once its model is loaded."""
+
+        def heard(_: SiteInfo) -> None:
+            self._model = True
+
+        self.create_subscription(SiteInfo, self._info, heard, qos.STATE)
+        self._listened.append(lambda: self._model or not self.count_publishers(self._info))
 
     def _answer_captures(self, camera: str) -> None:
         """In the camera's place: nobody need wait for a stream that is long gone."""
@@ -153,7 +166,7 @@ class Player(BconnectNode):
     def _wait_for_readers(self, stop: threading.Event) -> None:
         until = time.monotonic() + self.params.wait_for_readers
         while time.monotonic() < until and not stop.is_set():
-            if all(p.get_subscription_count() > 0 for p in self._listened):
+            if all(listened() for listened in self._listened):
                 return
             self.send(self._ticker, Clock(clock=stamps.to_msg(self._pace.bag)))
             stop.wait(0.05)
@@ -208,14 +221,17 @@ class Player(BconnectNode):
     def _send_of(self, way: Way) -> Send:
         if way.message in (Image, CompressedImage):
             frames = FramePublisher(self, way.to)
+            self._listened.append(frames.wanted)
             return lambda data: frames.publish(_frame(way, data))
         publisher = self.create_publisher(way.message, way.to, way.profile)
-        self._listened.append(publisher)
+        self._listened.append(lambda: publisher.get_subscription_count() > 0)
         return lambda data: self.send(publisher, data)
 
 
 def _frame(way: Way, data: bytes) -> Frame:
     message = deserialize_message(data, way.message)
+    if not (message.header.stamp.sec or message.header.stamp.nanosec):
+        raise ValueError("a picture carries no stamp; nothing can be judged by it")
     if way.message is Image:
         return from_image(message)
     picture = jpeg.decode(bytes(message.data))

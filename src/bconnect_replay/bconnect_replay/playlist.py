@@ -70,6 +70,8 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
             f"{', '.join(sorted(bag.topics)) or 'no topics'}"
         )
     there, here = names.site_ns(recorded), names.site_ns(site.site)
+    if not plays(ways, names.IMAGE_RAW):  # else the detector tells its own model
+        _add(ways, bag, there, here, names.SITE_INFO, msg.SiteInfo, qos.STATE)
     _add(ways, bag, there, here, names.SIGNALS, msg.SignalState, qos.STREAM)
     _add(ways, bag, there, here, names.FIX, NavSatFix, qos.STREAM)
     _add(ways, bag, there, here, names.FIX_VELOCITY, TwistWithCovarianceStamped, qos.STREAM)
