@@ -24,6 +24,7 @@ ELSEWHERE = {
     "diff": ("bconnect_replay.diff", "what two reruns say differently, and why"),
     "explain-violation": ("bconnect_replay.explain", "a verdict of a bag shown again"),
     "intake": ("bconnect_spool.serve", "the command centre's side of the spool"),
+    "center": ("bconnect_center.serve", "the command centre: watch, decide, speak"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
     "verify": ("bconnect_detect.verify", "check sealed evidence"),

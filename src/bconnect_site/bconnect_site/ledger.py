@@ -20,6 +20,9 @@ def _database(value: str) -> str:
     return value
 
 
+Database = Annotated[Reference, AfterValidator(_database)]
+
+
 class TrustSettings(Strict):
     """What officers must uphold of a rule at a camera; below it the pair only observes."""
 
@@ -38,7 +41,7 @@ class TrustSettings(Strict):
 class LedgerSettings(Strict):
     """Where violations and citations are kept, and by which deadlines."""
 
-    database: Annotated[Reference, AfterValidator(_database)] | None = Field(
+    database: Database | None = Field(
         default=None,
         description="postgresql://user@host/database, or ${NAME}; none given: SQLite in the "
         "site's state folder",

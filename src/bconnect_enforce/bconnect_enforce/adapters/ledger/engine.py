@@ -45,11 +45,20 @@ class Store:
     """An opened database at the newest schema.
 
     `sole`: this is the citation node, of which an SQLite file bears one; others come in beside
-    it. Every write is one transaction that begins with the write lock. Raises LedgerError, and
-    LedgerBusy where it is locked, full or away.
+    it. Every write is one transaction that begins with the write lock, a server's being called
+    `writer`; `pool`: connections held. Raises LedgerError, and LedgerBusy where it is locked,
+    full or away.
     """
 
-    def __init__(self, url: str, sole: bool = True, patient: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        sole: bool = True,
+        patient: bool = False,
+        *,
+        writer: int = _WRITER,
+        pool: int = 1,
+    ) -> None:
         parsed = parse(url)
         self.path = Path(parsed.database or "") if is_file(parsed) else None
         self.shown = shown(parsed)
@@ -57,7 +66,7 @@ class Store:
         self._ready = False
         if self.path is not None:
             self._own(self.path, sole)
-        self.engine = _file_engine(parsed) if self.path else _server_engine(parsed)
+        self.engine = _file_engine(parsed) if self.path else _server_engine(parsed, writer, pool)
         self._reader = self.engine.execution_options(**{_READING: True})
         try:
             with self.writing():
@@ -229,9 +238,9 @@ def _file_engine(url: URL) -> Engine:
     return engine
 
 
-def _server_engine(url: URL) -> Engine:
+def _server_engine(url: URL, writer: int = _WRITER, pool: int = 1) -> Engine:
     engine = create_engine(
-        url, connect_args=_POSTGRESQL, pool_size=1, max_overflow=1, pool_pre_ping=True
+        url, connect_args=_POSTGRESQL, pool_size=pool, max_overflow=pool, pool_pre_ping=True
     )
 
     @event.listens_for(engine, "begin")
@@ -239,6 +248,6 @@ def _server_engine(url: URL) -> Engine:
         if connection.get_execution_options().get(_READING):
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         else:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({writer})")
 
     return engine

@@ -1,0 +1,1 @@
+"""The command centre: where people watch, decide and speak."""

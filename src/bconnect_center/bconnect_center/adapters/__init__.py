@@ -1,0 +1,1 @@
+"""What the command centre stands on outside: database, passwords, pictures."""

@@ -1,0 +1,29 @@
+"""The centre's database: SQLite or PostgreSQL, opened as the ledger is."""
+
+from sqlalchemy import Connection, insert, inspect, select
+
+from bconnect_center.adapters.tables import metadata, version
+from bconnect_enforce.adapters.ledger.engine import LedgerError, Store
+
+VERSION = 1
+_WRITER = int.from_bytes(b"bcenter1", "big")
+
+
+class Database(Store):
+    """`with reading()` and `with writing()`, from any thread. Raises LedgerError, LedgerBusy."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, sole=False, writer=_WRITER, pool=8)
+
+    def _upgrade(self, connection: Connection) -> None:
+        found = 0
+        if inspect(connection).has_table(version.name):
+            found = connection.scalar(select(version.c.version)) or 0
+        if found > VERSION:
+            raise LedgerError(
+                f"{self.shown}: the centre's tables are of version {found}, this software knows "
+                f"up to {VERSION}; use the software that wrote them"
+            )
+        if found < VERSION:
+            metadata.create_all(connection)
+            connection.execute(insert(version).values(version=VERSION))

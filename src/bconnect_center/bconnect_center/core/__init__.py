@@ -1,0 +1,1 @@
+"""What the command centre decides, without files, clocks or a network."""
