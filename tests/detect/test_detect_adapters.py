@@ -239,5 +239,5 @@ class TestByteTrack:
         for i in range(400):
             users = [user((x, y)) for x, y in rng.uniform((40, 50), (600, 350), (12, 2))]
             tracker.update(found(T0 + i * SECOND // 4, *users))
-        assert sum(len(t.tracks) for t in tracker._trackers) < 200
+        assert sum(len(t) for t in tracker._trackers) < 200
         assert len(tracker._ids._votes) <= 1024

@@ -1,4 +1,4 @@
-"""ByteTrack from Roboflow's ``trackers`` (Apache-2.0): works with and without torch.
+"""ByteTrack for one camera: with and without torch, people and vehicles apart.
 
 It is told the time between images instead of counting them, so a slow or gappy stream
 loses nobody too early or too late.
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from supervision import Detections as Boxes
-from trackers.core.bytetrack.tracker import ByteTrackTracker
+from scipy.optimize import linear_sum_assignment
 
+from bconnect_detect.core.following import Follower, FollowSettings, Rows
 from bconnect_detect.core.tracker import MAX_GAP, Ids
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import RoadUserKind
 
-_NOMINAL = 30.0  # Hz: the library counts lost_track_buffer in images of this rate
+_STEP = 30.0  # Hz: the time a track is remembered counts in images of this rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +63,25 @@ class ByteTrack:
         s = self._settings
         self._ids.begin()
         self._first = None
-        self._trackers = [
-            ByteTrackTracker(
-                lost_track_buffer=max(1, round(s.lost_seconds * _NOMINAL)),
-                frame_rate=self._rate,
-                track_activation_threshold=s.new_track_thresh,
-                minimum_consecutive_frames=2,
-                minimum_iou_threshold=1.0 - s.match_thresh,
-                high_conf_det_threshold=s.track_high_thresh,
-            )
-            for _ in range(2)
-        ]
+        settings = FollowSettings(
+            rate=self._rate,
+            high=s.track_high_thresh,
+            new=s.new_track_thresh,
+            overlap=1.0 - s.match_thresh,
+            lost=max(1, round(s.lost_seconds * _STEP)) / _STEP,
+        )
+        self._trackers = [Follower(settings, _assign) for _ in range(2)]
 
     def _associate(self, group: int, found: Tracks, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Id per row, 0 for none yet."""
-        boxes = Boxes(
-            xyxy=found.boxes[rows].astype(np.float64),
-            confidence=found.confidence[rows],
-            data={"row": np.arange(len(rows))},
-        )
         assert self._first is not None
         seconds = (found.stamp - self._first) / SECOND
-        result = self._trackers[group].update(boxes, timestamp=seconds)
-        ids = np.zeros(len(rows), np.int64)
-        if len(result) and result.tracker_id is not None:
-            raw = np.asarray(result.tracker_id, np.int64)
-            ids[np.asarray(result.data["row"], np.intp)] = self._ids.number(raw, group)
-        return ids
+        boxes = found.boxes[rows].astype(np.float64)
+        raw = self._trackers[group].update(boxes, found.confidence[rows], seconds)
+        return self._ids.number(raw, group)
+
+
+def _assign(share: NDArray[np.float32]) -> tuple[Rows, Rows]:
+    """Pairs of rows and columns that share most in all."""
+    rows, columns = linear_sum_assignment(share, maximize=True)
+    return rows, columns
