@@ -120,6 +120,7 @@ claims = Table(
     Column("number", String(128), primary_key=True),
     Column("account", String(64), nullable=False),
     Column("until", BigInteger, nullable=False),
+    Column("opened", BigInteger, nullable=False),  # 0: fetched ahead, not looked at yet
 )
 decisions = Table(
     "center_decisions",
@@ -131,8 +132,35 @@ decisions = Table(
     Column("reason", String, nullable=False),
     Column("stamp", BigInteger, nullable=False, index=True),
     Column("due", BigInteger, nullable=False),  # when it is written to the ledger; undo until then
-    Column("state", String(16), nullable=False),  # waiting, seconded, written, undone, refused
+    # waiting, first (of two officers), seconded, writing, written, undone, refused
+    Column("state", String(16), nullable=False),
     Column("seconds", Float, nullable=False),  # at the case, from opening to deciding
     Column("told", JSON, nullable=False),
 )
 Index("center_decisions_waiting", decisions.c.state, decisions.c.due)
+
+# The pending citations of the ledger in the order they are to be looked at.
+queue = Table(
+    "center_queue",
+    metadata,
+    Column("number", String(128), primary_key=True),
+    Column("violation_id", String(64), nullable=False, index=True),
+    Column("site", String(64), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("type", Integer, nullable=False),  # ViolationType
+    Column("stamp", BigInteger, nullable=False),  # of the offence
+    Column("opened", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False),  # NEVER where none is known
+    Column("rank", Integer, nullable=False),  # the dangerous first
+)
+_ORDER = (queue.c.deadline, queue.c.rank, queue.c.stamp, queue.c.number)
+Index("center_queue_order", *_ORDER)
+Index("center_queue_site", queue.c.site, *_ORDER)
+
+# Up to which line of somebody else's table something was followed.
+marks = Table(
+    "center_marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("line", BigInteger, nullable=False),
+)

@@ -8,6 +8,7 @@ nothing. Use one Ledger from one thread.
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,6 +66,10 @@ class Ledger:
     @property
     def engine(self) -> Engine:
         return self._store.engine
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One consistent view for queries; holds up nobody. Raises LedgerError."""
+        return self._store.reading()
 
     def store_violation(self, violation: Violation, now: int) -> list[Citation]:
         """Stores it once; returns the citation that thereby becomes possible, if any."""
