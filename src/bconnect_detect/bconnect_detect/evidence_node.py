@@ -48,6 +48,9 @@ class EvidenceParams:
     keys_dir: str = field(
         default="", metadata={"description": "the site's keys; empty: beside the evidence store"}
     )
+    replay: str = field(
+        default="", metadata={"description": "the bag that is played; empty: this is the street"}
+    )
     republish: float = field(
         default=600.0,
         metadata={
@@ -70,6 +73,7 @@ class EvidenceNode(BconnectNode):
         store = Path(self.params.evidence_dir)
         keys = Path(self.params.keys_dir or store.parent / "keys")
         self._sealer, self._around = make_sealer(loaded, store, keys)
+        self._sealer.facts = replace(self._sealer.facts, replay=self.params.replay)
         self._check_store()
         for sentence in key_sentences(self._sealer, self._site):
             self._complain(sentence)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bconnect_msgs.msg import Capture, CaptureRequest, SiteInfo
+from bconnect_msgs.msg import SiteInfo
 from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
@@ -27,12 +27,15 @@ from bconnect_node.parameters import field
 from bconnect_node.run import run
 from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.bag import BagReader
+from bconnect_replay.album import picture_topic
+from bconnect_replay.answering import Answers
 from bconnect_replay.core.schedule import Pace
-from bconnect_replay.inputs import bag_folder
-from bconnect_replay.playlist import Way, ways_of
+from bconnect_replay.inputs import bag_folder, recorded_as
+from bconnect_replay.playlist import Way, given_topics, ways_of
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen
+from bconnect_site.names import camera_ns
 
 CLOCK_PERIOD = 10_000_000  # ns of bag time between two ticks of /clock
 STEP = 100_000_000  # ns of bag time that one step lets pass
@@ -56,6 +59,7 @@ class PlayerParams:
     loop: bool = field(False, "begin again at the end; stamps go on rising")
     start: float = field(0.0, "s into the bag", minimum=0.0)
     paused: bool = field(False, "wait for ~/pause false or ~/step")
+    evidence_dir: str = field("", "where pictures asked for are kept, or empty")
     wait_for_readers: float = field(10.0, "s to wait for somebody to listen", minimum=0.0)
 
 
@@ -80,6 +84,7 @@ class Player(BconnectNode):
         if p.start * 1e9 > self._bag.end - self._bag.start:
             length = (self._bag.end - self._bag.start) / 1e9
             raise ConfigError(f"start: found {p.start:g} s, the bag is {length:.1f} s long")
+        self._length = self._bag.end - self._bag.start + CLOCK_PERIOD  # ns, of a turn
         self._ticker = self.create_publisher(Clock, "/clock", qos.STATE)
         self._listened: list[Callable[[], bool]] = []
         self._info = f"{names.site_ns(self._site.site)}/{names.SITE_INFO}"
@@ -92,8 +97,7 @@ class Player(BconnectNode):
         first = self._bag.start + round(p.start * 1e9)
         self._pace = Pace(first, time.monotonic_ns(), p.rate, paused=True)
         self.ended = threading.Event()
-        for camera in self._site.cameras:
-            self._answer_captures(camera)
+        self._answer_captures()
         self.create_service(SetBool, "~/pause", self.on_pause)
         self.create_service(Trigger, "~/step", self.on_step)
         self.worker("player", self._play_all)
@@ -122,17 +126,29 @@ class Player(BconnectNode):
         self.create_subscription(SiteInfo, self._info, heard, qos.STATE)
         self._listened.append(lambda: self._model or not self.count_publishers(self._info))
 
-    def _answer_captures(self, camera: str) -> None:
-        """In the camera's place: nobody need wait for a stream that is long gone."""
-        space = names.camera_ns(self._site.site, camera)
-        answers = self.create_publisher(Capture, f"{space}/{names.CAPTURES}", qos.EVENT)
+    def _answer_captures(self) -> None:
+        """In the cameras' place."""
+        site, bag = self._site, self._bag
+        recorded = recorded_as(bag, site.site) or site.site
+        given = given_topics(site, bag, self.params.image_topics)
+        found = {
+            c: given.get(c) or picture_topic(bag, camera_ns(recorded, c)) for c in site.cameras
+        }
+        Answers(
+            self,
+            site.site,
+            list(site.cameras),
+            bag.folder,
+            {camera: topic for camera, topic in found.items() if topic},
+            self.params.evidence_dir,
+            now=self._now_in_bag,
+            shift_of=self._shift_of,
+        )
 
-        def answer(request: CaptureRequest) -> None:
-            sentence = "pictures: this is a replay, the camera's full stream is not in the bag"
-            self.send(answers, Capture(header=request.header, id=request.id, missing=[sentence]))
-
-        asked = f"{space}/{names.CAPTURE_REQUESTS}"
-        self.create_subscription(CaptureRequest, asked, answer, qos.EVENT)
+    def _shift_of(self, stamp: int) -> int:
+        """How much later than in the bag a stamp is, ns."""
+        turns = max(0, stamp - self._bag.start) // self._length if self.params.loop else 0
+        return turns * self._length
 
     # -- the worker ------------------------------------------------------------------------
 
@@ -173,8 +189,7 @@ class Player(BconnectNode):
 
     def _play_once(self, stop: threading.Event, turn: int) -> None:
         """From the start to the end; a later turn's stamps follow those of the one before."""
-        length = self._bag.end - self._bag.start + CLOCK_PERIOD
-        shift = turn * length
+        shift = turn * self._length
         begin = self._bag.start + (round(self.params.start * 1e9) if turn == 0 else 0)
         tick = begin + shift
         for topic, data, stamp in self._messages(begin):

@@ -49,7 +49,7 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     were not recorded by us. Raises ConfigError when the bag has nothing to give.
     """
     recorded = recorded_as(bag, site.site) or site.site
-    given = _given(site, bag, image_topics)
+    given = given_topics(site, bag, image_topics)
     ways: dict[str, Way] = {}
     for camera in site.cameras:
         here = names.camera_ns(site.site, camera)
@@ -106,7 +106,8 @@ def _picture(bag: BagReader, there: str) -> str:
     return ""
 
 
-def _given(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
+def given_topics(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
+    """The picture topics somebody names, by camera. Raises ConfigError."""
     given: dict[str, str] = {}
     for text in image_topics:
         camera, equals, topic = text.partition("=")

@@ -8,6 +8,7 @@ MAX_NAME_LENGTH = 48
 
 # Under a camera's namespace.
 IMAGE_RAW = "image_raw"
+VIDEO = "video"  # the encoded stream
 CAMERA_INFO = "camera_info"
 CAMERA_STATUS = "camera_status"
 DETECTIONS = "detections"
@@ -59,6 +60,16 @@ def speaker_ns(site: str, speaker: str) -> str:
 def map_frame(site: str) -> str:
     """Ground frame of a site (REP-105; ENU, origin at the site's location)."""
     return f"{site}/map"
+
+
+def base_frame(site: str) -> str:
+    """Frame of a vehicle (REP-105: x ahead, y left)."""
+    return f"{site}/base_link"
+
+
+def ground_frame(site: str, kind: str) -> str:
+    """Frame of places on the ground: a corridor's map, a vehicle itself."""
+    return base_frame(site) if kind == "vehicle" else map_frame(site)
 
 
 def gnss_frame(site: str) -> str:

@@ -1,12 +1,13 @@
 """The plan of a site whose past is played into it: no cameras, no speakers, time from /clock."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from bconnect_site import names
 from bconnect_site.plan import NodeSpec, Parameter, Plan
 
 PLAYER = "player"
-RULE_CHECKER = "rule_checker"
+RULE_CHECKER, EVIDENCE = "rule_checker", "evidence"
 
 
 def replayed(
@@ -29,21 +30,31 @@ def replayed(
     off = {"camera", "gnss", "speaker", "spool", "tow", "sticker"}
     off |= set() if images else {"detector"}
     off |= {"signal"} if signals else set()
-    on_day: dict[str, Parameter] = {"day": day}
+    more: dict[str, dict[str, Parameter]] = {
+        RULE_CHECKER: {"day": day},
+        EVIDENCE: {"replay": "/".join(Path(bag).parts[-2:])},
+    }
     kept = [
         replace(
             node,
             parameters={
                 **node.parameters,
                 "use_sim_time": True,
-                **(on_day if node.executable == RULE_CHECKER else {}),
+                **more.get(node.executable, {}),
             },
             host=None,
         )
         for node in made.nodes
         if node.executable not in off
     ]
-    parameters: dict[str, Parameter] = {"site_file": site_file, "bag": bag, "images": images, **how}
+    stores = (n.parameters["evidence_dir"] for n in made.nodes if n.executable == EVIDENCE)
+    parameters: dict[str, Parameter] = {
+        "site_file": site_file,
+        "bag": bag,
+        "images": images,
+        "evidence_dir": next(stores, ""),
+        **how,
+    }
     player = NodeSpec(
         "bconnect_replay",
         PLAYER,

@@ -56,6 +56,7 @@ class Facts:
     clock: Clock = Clock()
     access_lines: int = 0  # of the store's log of accesses, when this was sealed
     access_sha256: str = ""  # of its last line
+    replay: str = ""  # the bag all this was played from; empty: it came from the street
 
 
 def build(
@@ -95,6 +96,7 @@ def build(
             "max_error": facts.clock.max_error,
         },
         "access_log": {"lines": facts.access_lines, "sha256": facts.access_sha256},
+        **({"replayed_from": facts.replay} if facts.replay else {}),
     }
 
 

@@ -202,8 +202,13 @@ class BagReader:
         for topic, data, stamp in self.raw(topics):
             yield topic, self.decode(topic, data), stamp
 
-    def raw(self, topics: Collection[str] | None = None) -> Iterator[tuple[str, bytes, int]]:
-        """(topic, CDR bytes, stamp in ns) by rising stamp."""
+    def raw(
+        self,
+        topics: Collection[str] | None = None,
+        start: int | None = None,
+        stop: int | None = None,
+    ) -> Iterator[tuple[str, bytes, int]]:
+        """(topic, CDR bytes, stamp in ns) by rising stamp, from ``start`` to before ``stop``."""
         for name in topics or ():
             if name not in self.topics:
                 raise BagError(f'{self.folder}: no topic "{name}"{suggest(name, self.topics)}')
@@ -211,7 +216,9 @@ class BagReader:
         if not chosen:
             return
         try:
-            for connection, stamp, data in self._reader.messages(connections=chosen):
+            for connection, stamp, data in self._reader.messages(
+                connections=chosen, start=start, stop=stop
+            ):
                 yield connection.topic, data, stamp
         except ConfigError:
             raise

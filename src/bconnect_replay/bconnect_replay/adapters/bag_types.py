@@ -20,6 +20,15 @@ from rosbags.typesys.store import Typestore
 from bconnect_site.errors import ConfigError, suggest
 
 PACKAGE = "bconnect_msgs"
+VIDEO = "foxglove_msgs/msg/CompressedVideo"
+# Foxglove's layout: a packet as Annex B; a key frame brings its parameter sets. Where its package
+# is not installed, the bag's own definition is all that readers need.
+_VIDEO_FIELDS = """
+builtin_interfaces/Time timestamp
+string frame_id
+uint8[] data
+string format
+"""
 _NEVER = QosTime(0, 0)  # unspecified: the middleware's default
 
 
@@ -29,9 +38,9 @@ class BagError(ConfigError):
 
 @cache
 def own_types() -> Typestore:
-    """ROS's common messages and ours, in this version."""
+    """ROS's common messages, ours in this version, and the one for encoded pictures."""
     store = get_typestore(Stores.ROS2_KILTED)
-    types: dict[str, Any] = {}
+    types: dict[str, Any] = dict(get_types_from_msg(_VIDEO_FIELDS, VIDEO))
     for file in sorted(definitions().glob("*.msg")):
         text = file.read_text(encoding="utf-8")
         types.update(get_types_from_msg(text, f"{PACKAGE}/msg/{file.stem}"))
