@@ -40,14 +40,17 @@ __all__ = [
 DEFAULT = "default"
 
 
-def load_site(path: str | Path, *, fleet: str | Path | None = None) -> LoadedSite:
+def load_site(
+    path: str | Path, *, fleet: str | Path | None = None, raw: bytes | None = None
+) -> LoadedSite:
     """A site from its file, over the fleet's settings (config/fleet.yaml above it).
 
-    Raises ConfigError holding every mistake of a file, one sentence each.
+    ``raw``: judged as if the file held this. Raises ConfigError holding every mistake of a file,
+    one sentence each.
     """
     path = Path(path)
     site_shown = shown(path)
-    plain, lines, raw = read_yaml(path, site_shown)
+    plain, lines, raw = read_yaml(path, site_shown, raw)
     config_dir = Path(fleet).resolve().parent if fleet else config_dir_of(path) or _any_config()
     fleet_path = Path(fleet) if fleet else config_dir / "fleet.yaml" if config_dir else None
     fleet_plain: dict[str, Any] = {}

@@ -32,17 +32,25 @@ def dotted(key: Key) -> str:
     return printable(text)
 
 
-def read_yaml(path: Path, shown: str) -> tuple[dict[str, Any], dict[Key, int], bytes]:
+def read_yaml(
+    path: Path, shown: str, raw: bytes | None = None
+) -> tuple[dict[str, Any], dict[Key, int], bytes]:
     """The mapping a file holds, the line of every key, and the bytes as read.
 
-    ``shown`` is the file's name in sentences. Raises ConfigError: missing or unreadable
-    file, no UTF-8, broken YAML, a key written twice, not a mapping.
+    ``shown`` is the file's name in sentences; ``raw``: what it would hold, instead of what it
+    holds. Raises ConfigError: missing or unreadable file, no UTF-8, broken YAML, a key written
+    twice, not a mapping.
     """
-    raw = _read(path, shown)
+    raw = _read(path, shown) if raw is None else raw
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{shown}: is not UTF-8 text (byte {error.start})") from None
+    return *parse_yaml(text, shown), raw
+
+
+def parse_yaml(text: str, shown: str) -> tuple[dict[str, Any], dict[Key, int]]:
+    """The mapping a text holds and the line of every key. Raises ConfigError; see read_yaml."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -58,7 +66,7 @@ def read_yaml(path: Path, shown: str) -> tuple[dict[str, Any], dict[Key, int], b
     if reader.faults:
         raise ConfigError(*reader.faults)
     assert isinstance(plain, dict)
-    return plain, reader.lines, raw
+    return plain, reader.lines
 
 
 def _read(path: Path, shown: str) -> bytes:
