@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import cos, radians, sin, sqrt, tan
+from math import cos, radians, sin, tan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.find import resolve_site, shown
 from bconnect_site.geometry import region_fault
 from bconnect_site.loader import load_site
+from bconnect_site.wgs84 import offset
 from bconnect_site.yamlwrite import to_yaml
 
 Vector = NDArray[np.float64]
@@ -184,11 +185,7 @@ def _local(point: Any, site: str | None) -> tuple[float, float]:
     origin = load_site(resolve_site(site)).site.location
     if origin is None:
         raise ConfigError(f"{site}: location: is missing; it is the origin of the map")
-    a, e2 = 6378137.0, 6.69437999014e-3
-    w = sqrt(1 - e2 * sin(radians(origin.latitude)) ** 2)
-    north = a * (1 - e2) / w**3 * radians(point.latitude - origin.latitude)
-    across = a / w * cos(radians(origin.latitude))
-    return across * radians(point.longitude - origin.longitude), north
+    return offset((origin.latitude, origin.longitude), (point.latitude, point.longitude))
 
 
 def _of_lanes(

@@ -224,6 +224,7 @@ _PLAIN = (
     "zone",
     "latitude",
     "longitude",
+    "position_stddev",
     "measured",
     "measured_low",
     "measured_high",

@@ -71,7 +71,8 @@ class RuleChecker(BconnectNode):
         self._law = lawbook.Held(law, Path(self.params.site_file).with_name(LAW_FILE))
         self._law.hold(today)
         try:
-            self._judge = Judge(site, law, today, self._calibrations(loaded))
+            calibrations, on_map = self._calibrations(loaded), loaded.map_zones()
+            self._judge = Judge(site, law, today, calibrations, on_map)
         except ConfigError as error:
             raise ConfigError(*(f"{loaded.shown}: {s}" for s in error.sentences)) from None
         for camera in site.cameras:
@@ -144,6 +145,7 @@ class RuleChecker(BconnectNode):
     def _on_fix(self, msg: NavSatFix) -> None:
         self.health.tick(names.FIX)
         self._judge.on_fix(fix_from_msg(msg))
+        self.health.set("rules_off", "; ".join(self._judge.off) or None)
 
     def _on_velocity(self, msg: TwistWithCovarianceStamped) -> None:
         self._judge.on_velocity(velocity_from_msg(msg))

@@ -83,7 +83,7 @@ class Tracker(BconnectNode):
         for sentence in wrong:
             self.get_logger().warning(f"no places on the ground: {sentence}")
         self.health.set("calibrated", ", ".join(made) or None)
-        frame = names.map_frame(loaded.site.site)
+        frame = names.ground_frame(loaded.site.site, loaded.site.kind)
         return {name: Ground(calibration, frame) for name, calibration in made.items()}
 
     def _on_detections(self, camera: str, msg: RoadUserArray) -> None:

@@ -85,7 +85,7 @@ class _Watcher(Pipeline):
     def __init__(self, inputs: Inputs, wanted: str) -> None:
         site = inputs.loaded.site
         judge, calibrations, _ = judge_of(inputs)
-        super().__init__(judge, trackers(site), grounds(calibrations, site.site))
+        super().__init__(judge, trackers(site), grounds(calibrations, site))
         self._wanted = wanted
         self._recollection = Recollection()
         self._finding: Finding | None = None

@@ -10,8 +10,10 @@ from bconnect_replay.adapters.bag import BagError, BagReader, Topic
 from bconnect_site import names
 from bconnect_site.disk import sha256
 from bconnect_site.errors import ConfigError
+from bconnect_site.kinds import word
 from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.loader import load_site, resolve_site
+from bconnect_site.mapzones import ON_MAP
 
 INFO = "bconnect_msgs/msg/SiteInfo"
 
@@ -119,16 +121,34 @@ def _told_site(text: str, near: Path, scratch: Path, warnings: list[str]) -> Loa
     plain = yaml.safe_load(text)
     for name, camera in plain.get("cameras", {}).items():
         file = camera.get("calibration")
-        found = next((p for p in (near / str(file), near.parent / str(file)) if p.is_file()), None)
-        if file and found:
-            camera["calibration"] = str(found.resolve())
-        elif file:
-            camera["calibration"] = None
+        camera["calibration"] = _at_hand(file, near)
+        if file and camera["calibration"] is None:
             warnings.append(f"camera {name}: its calibration {file} is not at hand: left out")
+    if on_map := plain.get("map_zones"):
+        found = _at_hand(on_map.get("file"), near)
+        plain["map_zones"] = on_map | {"file": found} if found else None
+        if found is None:
+            warnings.append(f"the map {on_map.get('file')} is not at hand: its rules are left out")
+            for camera in plain.get("cameras", {}).values():
+                _without_map(camera)
     scratch.mkdir(parents=True, exist_ok=True)
     told = scratch / "site.yaml"
     told.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return load_site(told)
+
+
+def _at_hand(file: str | None, near: Path) -> str | None:
+    """A file the site names, beside the bag or its folder; None: it is not there."""
+    places = (near / str(file), near.parent / str(file)) if file else ()
+    return next((str(p.resolve()) for p in places if p.is_file()), None)
+
+
+def _without_map(camera: dict[str, Any]) -> None:
+    """A camera without the rules that stood on zones of the map alone."""
+    kinds = {zone.get("kind") for zone in (camera.get("zones") or {}).values()}
+    on_map = {word(rule): word(kind) for rule, kind in ON_MAP.items()}
+    rules = camera.get("rules") or []
+    camera["rules"] = [r for r in rules if r not in on_map or on_map[r] in kinds]
 
 
 def _spaces(bag: BagReader) -> set[str]:
@@ -167,4 +187,6 @@ def digests(inputs: Inputs) -> dict[str, str]:
         if camera.calibration:
             file = resolve_path(inputs.loaded, camera.calibration)
             found[f"calibration/{name}"] = sha256(file)
+    if on_map := inputs.loaded.site.map_zones:
+        found["map_zones"] = sha256(resolve_path(inputs.loaded, on_map.file))
     return found

@@ -106,7 +106,7 @@ def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:
     """Everything found in an open bag."""
     site = inputs.loaded.site
     judge, calibrations, broken = judge_of(inputs)
-    pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site.site))
+    pipeline = Pipeline(judge, trackers(site), grounds(calibrations, site))
     not_calibrated = [f"not calibrated: {sentence}" for sentence in broken]
     warnings = [*inputs.warnings, *not_calibrated, *judge.off]
     routes = routes_of(inputs, pipeline, from_tracks, warnings)

@@ -36,7 +36,9 @@ def judge_of(inputs: Inputs) -> tuple[Judge, dict[str, Calibration], list[str]]:
     broken: list[str] = []
     calibrations = inputs.loaded.calibrations(broken)
     try:
-        judge = Judge(inputs.loaded.site, inputs.loaded.catalogue(), inputs.day, calibrations)
+        loaded = inputs.loaded
+        on_map = loaded.map_zones()
+        judge = Judge(loaded.site, loaded.catalogue(), inputs.day, calibrations, on_map)
     except ConfigError as error:
         raise ConfigError(*(f"{inputs.loaded.shown}: {s}" for s in error.sentences)) from None
     return judge, calibrations, broken
@@ -166,7 +168,7 @@ def trackers(site: Site) -> dict[str, Any]:
     return {name: ByteTrack(c.detect.rate, settings) for name, c in site.cameras.items()}
 
 
-def grounds(calibrations: dict[str, Calibration], site: str) -> dict[str, Placer]:
+def grounds(calibrations: dict[str, Calibration], site: Site) -> dict[str, Placer]:
     """What places tracks on the ground, for each calibrated camera."""
-    frame = names.map_frame(site)
+    frame = names.ground_frame(site.site, site.kind)
     return {name: Ground(c, frame) for name, c in calibrations.items() if c.has_ground}

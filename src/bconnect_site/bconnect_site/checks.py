@@ -14,6 +14,7 @@ from bconnect_site.kinds import ViolationType, ZoneKind, from_word, word, words
 from bconnect_site.ladder_checks import check_ladder
 from bconnect_site.law import Catalogue
 from bconnect_site.lights import controller_address, record_address
+from bconnect_site.mapzones import ON_MAP
 from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE
 from bconnect_site.roadside import check_tow, roadside_nodes
 from bconnect_site.yamlfile import Key
@@ -55,9 +56,10 @@ def _listed(value: Any) -> list[Any]:
 def check(site: dict[str, Any], catalogue: Catalogue | None) -> list[tuple[Key, str]]:
     """Every reference of a site that leads nowhere, as (key, sentence)."""
     found: list[tuple[Key, str]] = []
+    mapped = site.get("map_zones") is not None
     for name, camera in mapping(site.get("cameras")).items():
         found += _zones(site, name, mapping(camera))
-        found += _rules(name, mapping(camera), catalogue)
+        found += _rules(name, mapping(camera), catalogue, mapped)
         found += _ring(site, name, mapping(camera))
     found += _signals(site)
     found += _speakers(site)
@@ -101,7 +103,7 @@ def _zone_kind(zone: dict[str, Any]) -> ZoneKind | None:
     return from_word(ZoneKind, kind) if kind in words(ZoneKind) else None
 
 
-def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> Found:
+def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None, mapped: bool) -> Found:
     zones = mapping(values.get("zones"))
     junction = any(_zone_kind(mapping(zone)) is ZoneKind.JUNCTION for zone in zones.values())
     seen: set[str] = set()
@@ -118,7 +120,8 @@ def _rules(camera: str, values: dict[str, Any], catalogue: Catalogue | None) -> 
             continue
         kinds = RULE_ZONES[from_word(ViolationType, rule)]
         used = {n: mapping(z) for n, z in zones.items() if _zone_kind(mapping(z)) in kinds}
-        if not used and from_word(ViolationType, rule) not in WHOLE_IMAGE:
+        on_map = mapped and from_word(ViolationType, rule) in ON_MAP
+        if not used and not on_map and from_word(ViolationType, rule) not in WHOLE_IMAGE:
             wanted = " or ".join(sorted(word(kind) for kind in kinds))
             yield key, f'"{rule}" needs a zone of kind {wanted} in this camera, found none'
         for name, zone in used.items():
@@ -278,7 +281,11 @@ def _of_kind(site: dict[str, Any]) -> Found:
     """What only a corridor, or only a vehicle, can have."""
     if site.get("kind") == "corridor" and site.get("gnss") is not None:
         yield ("gnss",), "has no meaning for a corridor, which stands where its location says"
+    if site.get("kind") == "corridor" and site.get("map_zones") is not None:
+        yield ("map_zones",), "has no meaning for a corridor, whose zones lie in its pictures"
     if site.get("kind") == "vehicle":
+        if site.get("map_zones") is not None and site.get("gnss") is None:
+            yield ("gnss",), "is missing; by the zones of a map judges who knows where it is"
         for key in ("speakers", "sections"):
             if mapping(site.get(key)):
                 why = {"speakers": "it has no loudspeaker", "sections": "it does not stand still"}

@@ -82,3 +82,7 @@ class GnssSettings(Strict):
     max_stddev: float = Field(
         default=10.0, gt=0.0, le=1000.0, description="m, east or north, up to which it is believed"
     )
+    antenna: Annotated[tuple[float, float], Field(strict=False)] = Field(
+        default=(0.0, 0.0),
+        description="m ahead and to the left of the point the cameras' calibrations count from",
+    )

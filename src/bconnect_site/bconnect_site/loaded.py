@@ -9,6 +9,7 @@ from bconnect_site.calibration import Calibration, load_calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import shown
 from bconnect_site.law import Catalogue, load_catalogue
+from bconnect_site.mapzones import MapZone, load_map
 from bconnect_site.model import Site
 from bconnect_site.yamlfile import Key
 from bconnect_site.yamlwrite import to_yaml
@@ -55,6 +56,12 @@ class LoadedSite:
                     raise
                 wrong += [f"camera {name}: {sentence}" for sentence in error.sentences]
         return made
+
+    def map_zones(self) -> tuple[MapZone, ...]:
+        """The zones of the map the site names; empty: it names none. Raises ConfigError."""
+        if self.site.map_zones is None:
+            return ()
+        return load_map(resolve_path(self, self.site.map_zones.file))
 
     def to_plain(self) -> dict[str, Any]:
         """The merged site as plain values, secrets left out as ``${NAME}``."""

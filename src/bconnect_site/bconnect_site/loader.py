@@ -20,9 +20,11 @@ from bconnect_site.find import (
 )
 from bconnect_site.fleet import Fleet
 from bconnect_site.frozen import freeze, load_frozen
+from bconnect_site.kinds import word
 from bconnect_site.law import Catalogue, load_catalogue
 from bconnect_site.layers import Layers, merge
 from bconnect_site.loaded import LoadedSite, flatten, resolve_path
+from bconnect_site.mapzones import ON_MAP
 from bconnect_site.model import Site
 from bconnect_site.yamlfile import Key, dotted, read_yaml
 
@@ -135,8 +137,29 @@ def _check_files(loaded: LoadedSite) -> None:
         for name, camera in loaded.site.cameras.items()
         if camera.calibration and not resolve_path(loaded, camera.calibration).is_file()
     ]
+    named = loaded.site.map_zones
+    if named is not None and not resolve_path(loaded, named.file).is_file():
+        missing.append(f"{loaded.shown}: map_zones.file: there is no file {named.file}")
     if missing:
         raise ConfigError(*missing)
+    _check_map(loaded)
+
+
+def _check_map(loaded: LoadedSite) -> None:
+    """A rule of a vehicle stands on the zones of its pictures, or on those of its map."""
+    kinds = {zone.kind for zone in loaded.map_zones()}
+    wrong = [
+        f'{loaded.shown}: cameras.{name}.rules[{index}]: "{word(rule)}" needs a zone of kind '
+        f"{word(ON_MAP[rule])} in this camera or on the map, found none"
+        for name, camera in loaded.site.cameras.items()
+        for index, rule in enumerate(camera.rule_types)
+        if loaded.site.map_zones is not None
+        and rule in ON_MAP
+        and ON_MAP[rule] not in kinds
+        and all(zone.kind != ON_MAP[rule] for zone in camera.zones.values())
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
 
 
 def check_environment(loaded: LoadedSite, env: Mapping[str, str]) -> None:

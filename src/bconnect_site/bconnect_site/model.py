@@ -33,6 +33,7 @@ from bconnect_site.kinds import Mode, RoadUserKind, Step, ViolationType, ZoneKin
 from bconnect_site.ladder import LadderSettings
 from bconnect_site.ledger import LedgerSettings
 from bconnect_site.lights import Community, Secret
+from bconnect_site.mapzones import MapSettings
 from bconnect_site.roadside import StickerSettings, TowSettings
 from bconnect_site.settings import (
     DetectorSettings,
@@ -272,6 +273,9 @@ class Site(Strict):
     processes: dict[str, str] = Field(
         default_factory=dict,
         description="node: process or process@host; regroups what plan() chose",
+    map_zones: MapSettings | None = Field(
+        default=None, description="of a vehicle: zones on the map; none: no rule stands on them"
+    )
     )
 
     def location_of(self, camera: str) -> Location | None:

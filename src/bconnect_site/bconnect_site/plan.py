@@ -145,7 +145,9 @@ def _drawn(loaded: LoadedSite, name: str) -> str:
     """
     camera = loaded.site.cameras[name]
     lamps = {n: s.region for n, s in loaded.site.signals.items() if s.camera == name and s.region}
-    if not (camera.zones or camera.calibration or lamps):
+    # A vehicle's calibration holds to the vehicle, wherever that stands.
+    fixed = camera.calibration and loaded.site.kind != "vehicle"
+    if not (camera.zones or fixed or lamps):
         return ""
     drawn: dict[str, object] = {
         n: (zone.kind, zone.points, zone.direction) for n, zone in camera.zones.items()

@@ -144,6 +144,10 @@ class Ego:
         """Whether a velocity of this moment or later is there: motion() will not change."""
         return bool(self._velocities) and self._velocities[-1].stamp >= stamp
 
+    def fixed(self, stamp: int) -> bool:
+        """Whether a fix, or that there was none, of this moment or later is there."""
+        return bool(self._fixes) and self._fixes[-1].stamp >= stamp
+
     def _around(self, stamp: int) -> list[Velocity]:
         """From the last one before the time it must have stood, to the first after the moment."""
         all_ = list(self._velocities)

@@ -53,6 +53,11 @@ def build(finding: Finding, around: Circumstances, zone: ZoneShape | None, facts
             "limit": _number(finding.limit),
             "time_into_red": _number(finding.time_into_red),
         },
+        "place": {
+            "latitude": _number(finding.latitude),
+            "longitude": _number(finding.longitude),
+            "stddev": _number(finding.position_stddev),  # m
+        },
         "speed": _speed(finding),
         "signal": _signal(finding, around.signal),
         "camera": {"name": finding.camera, **_camera(around.camera)},

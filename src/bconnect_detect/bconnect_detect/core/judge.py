@@ -3,13 +3,15 @@
 The rule_checker node and the offline rerun both stand on this, so they find the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from bconnect_detect.core.ego import Ego, EgoSettings, Fix, Motion, Velocity
 from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.incidents import Incidents
+from bconnect_detect.core.map_watch import MapWatch
+from bconnect_detect.core.pose import Poses
 from bconnect_detect.core.rule import Law
 from bconnect_detect.core.rulebook import RuleBook, build_rules, max_ages
 from bconnect_detect.core.rules.section_speed import build_sections
@@ -18,6 +20,7 @@ from bconnect_detect.core.types import SECOND, Finding, PlateSighting, SignalRea
 from bconnect_site.calibration import Calibration
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState
+from bconnect_site.mapzones import MapZone
 from bconnect_site.model import Site
 
 _MOST_HELD = 64
@@ -37,6 +40,7 @@ class Judge:
         law: Law | None,
         today: date | None = None,
         calibrations: Mapping[str, Calibration] | None = None,
+        map_zones: Sequence[MapZone] = (),
     ) -> None:
         self._signals = SignalBook(max_ages(site))
         self.books: dict[str, RuleBook] = {}
@@ -60,6 +64,11 @@ class Judge:
         if wrong:
             raise ConfigError(*wrong)
         self._ego = _ego_of(site)
+        self._poses: Poses | None = None
+        self._map: MapWatch | None = None
+        if self._ego and site.map_zones and site.gnss:
+            self._poses = Poses(self._ego, site.map_zones, site.gnss.antenna)
+            self._map = MapWatch(site, map_zones, self._poses, law, today, self._calibrations)
         self._held: list[Finding] = []
         self._parked = False
         self._sections = build_sections(site, law, today)
@@ -83,7 +92,8 @@ class Judge:
         self._parked = motion == Motion.PARKED
         book.on_motion(why)
         found = self._standing(self._ego, book.check(tracks), tracks)
-        return [self._placed(self._ego, f) for f in self._incidents.sort(found)]
+        placed = [self._placed(self._ego, f) for f in self._incidents.sort(found)]
+        return placed + ([] if self._map is None else self._map.on_tracks(tracks))
 
     def on_fix(self, fix: Fix) -> None:
         """Where the vehicle is; corridors stand where they stand."""
@@ -94,6 +104,8 @@ class Judge:
         """How the vehicle moves."""
         if self._ego is not None:
             self._ego.on_velocity(velocity)
+        if self._poses is not None:
+            self._poses.on_velocity(velocity)
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """Findings that became certain with a plate at a gate; none by a camera not believed."""
@@ -113,16 +125,20 @@ class Judge:
         self.books[camera].on_camera_status(state)
         if state != CameraState.OK:
             self._incidents.blind(camera)
+        if self._map is not None:
+            self._map.on_camera_status(camera, state)
 
     @property
     def off(self) -> list[str]:
         """A sentence for each rule that cannot judge; one that waits for a count may come on."""
-        return self._off + [s for book in self.books.values() for s in book.silent]
+        by_map = [] if self._map is None else self._map.silence
+        return self._off + [s for book in self.books.values() for s in book.silent] + by_map
 
     @property
     def rules(self) -> int:
         """How many rules watch."""
-        return sum(len(book.rules) for book in self.books.values())
+        by_map = 0 if self._map is None else self._map.rules
+        return sum(len(book.rules) for book in self.books.values()) + by_map
 
     @property
     def disarmed(self) -> list[str]:
@@ -151,13 +167,14 @@ class Judge:
             finding,
             latitude=place.latitude,
             longitude=place.longitude,
+            position_stddev=place.stddev,
             explanation=f"{finding.explanation} {place.sentence}".strip(),
         )
 
     def __len__(self) -> int:
         """Road users, plates and incidents remembered."""
         remembered = sum(map(len, self.books.values())) + sum(map(len, self._sections))
-        return remembered + len(self._incidents)
+        return remembered + len(self._incidents) + (0 if self._map is None else len(self._map))
 
 
 def _ego_of(site: Site) -> Ego | None:

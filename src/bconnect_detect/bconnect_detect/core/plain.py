@@ -54,6 +54,7 @@ def finding_to_dict(finding: Finding) -> Json:
         "height": finding.height,
         "trail": [[_number(x), _number(y)] for x, y in finding.trail],
         **{key: _number(getattr(finding, key)) for key in _NUMBERS},
+        "position_stddev": _number(finding.position_stddev),
         "signal": signal
         and {
             "signal": signal.signal,
@@ -104,6 +105,7 @@ def finding_from_dict(body: Json) -> Finding:
             confidence=_float(signal["confidence"]),
         ),
         same_as=body.get("same_as", ""),  # seals of format 1 lack it
+        position_stddev=_float(body.get("position_stddev")),  # older seals lack it
         **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
     )
 

@@ -244,3 +244,4 @@ class Finding:
     latitude: float = nan
     longitude: float = nan
     same_as: str = ""  # id of the finding this is one more sight of
+    position_stddev: float = nan  # m, of latitude and longitude
