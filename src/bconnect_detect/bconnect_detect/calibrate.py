@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "date": day,
         "author": author,
         "image": {"width": size[0], "height": size[1]},
-        "ground": _ground(plane, survey),
+        "ground": ground_of(plane, survey.region),
         "intrinsics": survey.intrinsics and survey.intrinsics.model_dump(),
     }
     made = Calibration(CalibrationFile.model_validate(plain))
@@ -162,8 +162,14 @@ def _plane(survey: Survey, size: tuple[int, int], options: Any) -> Plane:
     image = _fractions(np.array([p.image for p in survey.points], np.float64), size)
     degrees = any(p.ground is None for p in survey.points)
     ground = np.array([p.ground or _local(p, options.site) for p in survey.points], np.float64)
-    fitted = fit(_straight(image, survey.intrinsics), ground)
-    method: Literal["survey", "map"] = "map" if degrees else "survey"
+    return of_points(image, ground, survey.intrinsics, "map" if degrees else "survey")
+
+
+def of_points(
+    image: Vector, ground: Vector, lens: Lens | None, method: Literal["survey", "map"]
+) -> Plane:
+    """Fitted to points (n, 2) of the image, fractions, and of the ground, m. Raises ConfigError."""
+    fitted = fit(_straight(image, lens), ground)
     columns = fitted.homography, image, ground, fitted.residuals, fitted.left_out
     return Plane(*columns, fitted.stddev, method)
 
@@ -261,8 +267,12 @@ def _of_plates(
                  unknown, fitted.stddev, "plate", fitted.doubt)  # fmt: skip
 
 
-def _ground(plane: Plane, survey: Survey) -> dict[str, Any]:
-    grown = survey.region or hull(plane.image, MARGIN)
+def ground_of(plane: Plane, region: Sequence[tuple[float, float]] | None = None) -> dict[str, Any]:
+    """``ground`` of a calibration file; ``region``: where it holds, else around the points.
+
+    Raises ConfigError.
+    """
+    grown = region or hull(plane.image, MARGIN)
     region = [(round(float(x), 4), round(float(y), 4)) for x, y in grown]
     if (why := region_fault(region)) is not None:
         raise ConfigError(f"points: the region around them {why}")

@@ -5,15 +5,18 @@ import os
 from pathlib import Path
 
 
-def replace(path: Path, data: bytes, *, many: bool = False) -> None:
+def replace(path: Path, data: bytes, *, many: bool = False, mode: int | None = None) -> None:
     """The file with this content, flushed, or as it was before. Raises OSError.
 
-    ``many``: several processes may do so at once, each by way of a file of its own. What is
-    flushed is the file; that it is called so is certain once its folder is flushed too.
+    ``mode``: its permissions; none: a new file's. ``many``: several processes may do so at once,
+    each by way of a file of its own. What is flushed is the file; that it is called so is certain
+    once its folder is flushed too.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new" if many else f".{path.name}.new")
     try:
         write(temporary, data)
+        if mode is not None:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
