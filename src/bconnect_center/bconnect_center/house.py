@@ -56,7 +56,7 @@ def open_house(loaded: Loaded, now: Callable[[], int]) -> House:
     return House(
         loaded,
         database,
-        Ledger(loaded.ledger, zone, sole=False),
+        _ledger(loaded, zone),
         People(database),
         AuditLog(database),
         load_region(loaded.file.region),
@@ -65,3 +65,14 @@ def open_house(loaded: Loaded, now: Callable[[], int]) -> House:
         now,
         faults,
     )
+
+
+def _ledger(loaded: Loaded, zone: ZoneInfo) -> Ledger:
+    """The ledger with the weeks of all its sites counted."""
+    ledger = Ledger(loaded.ledger, zone, sole=False, pool=8)
+    try:
+        ledger.count_weeks()
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger

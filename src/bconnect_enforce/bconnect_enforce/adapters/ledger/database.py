@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bconnect_enforce.adapters.ledger import acts, erasing, jobs, migrate, rows
+from bconnect_enforce.adapters.ledger import acts, erasing, jobs, migrate, rows, weeks
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store, explain, read_only
 from bconnect_enforce.adapters.ledger.tables import citations, erasures, measures, violations
 from bconnect_enforce.core import citation as core
@@ -36,7 +36,7 @@ from bconnect_enforce.core.records import (
 )
 from bconnect_enforce.core.summary import Summary
 from bconnect_enforce.core.trust import Act, Marks
-from bconnect_site.kinds import Step, ViolationType
+from bconnect_site.kinds import CitationStatus, Step, ViolationType
 
 
 class Ledger:
@@ -45,7 +45,7 @@ class Ledger:
     `url`: sqlite:///path or postgresql://user@host/database; `zone` decides in which year a
     violation is numbered; `site` limits what is read to one site (a server may hold many).
     `sole`: the citation node, one per SQLite file; everybody else says False. `patient`: a
-    server that is away at the start is waited for by the first call.
+    server that is away at the start is waited for by the first call. `pool`: connections held.
     Raises LedgerError where the database belongs to another process, is of a newer version, or
     is none; LedgerBusy where it is locked, away or the disk is full.
     """
@@ -58,10 +58,11 @@ class Ledger:
         *,
         sole: bool = True,
         patient: bool = False,
+        pool: int = 1,
     ) -> None:
         self._zone = zone
         self._site = site
-        self._store = Store(url, sole, patient)
+        self._store = Store(url, sole, patient, pool=pool)
 
     @property
     def engine(self) -> Engine:
@@ -75,7 +76,9 @@ class Ledger:
         """Stores it once; returns the citation that thereby becomes possible, if any."""
         with self._store.writing() as connection:
             if not _known(connection, violations, violation.id):
-                connection.execute(violations.insert(), rows.violation_row(violation, now))
+                row = rows.violation_row(violation, now)
+                connection.execute(violations.insert(), row)
+                weeks.violation(connection, row, self._zone)
             return self._open_citation(connection, violation.id, now)
 
     def store_measure(self, measure: Measure, now: int) -> list[Citation]:
@@ -91,7 +94,18 @@ class Ledger:
     def store_compliance(self, record: Compliance, now: int = 0) -> bool:
         """Stores it once; whether it was new. `now` 0: its own stamp."""
         with self._store.writing() as connection:
-            return jobs.put_compliance(connection, record, now or record.stamp)
+            new = jobs.put_compliance(connection, record, now or record.stamp)
+            if new:
+                weeks.heard(connection, record, self._zone)
+            return new
+
+    def count_weeks(self, *sites: str) -> list[str]:
+        """Counts the weeks of sites not counted yet, or of these anew; which it counted."""
+        with self._store.writing() as connection:
+            chosen = list(sites) or weeks.uncounted(connection)
+            for site in chosen:
+                weeks.count(connection, site, self._zone)
+        return chosen
 
     def put_sticker(self, task: StickerTask, now: int = 0) -> bool:
         """Stores one state of a task; False: it was there. Raises jobs.Outdated."""
@@ -128,7 +142,7 @@ class Ledger:
             line = core.decided(
                 current.citation, decision, _last_hash(connection), now, secrets.token_hex(16)
             )
-            self._append(connection, line, current.year, current.serial)
+            self._append(connection, line, current.year, current.serial, current.citation.status)
             return line
 
     def written(self, decision: core.Decision, stamp: int) -> Citation | None:
@@ -272,11 +286,18 @@ class Ledger:
         self._append(connection, line, year, serial)
         return [line]
 
-    @staticmethod
-    def _append(connection: Connection, line: Citation, year: int, serial: int) -> None:
+    def _append(
+        self,
+        connection: Connection,
+        line: Citation,
+        year: int,
+        serial: int,
+        before: CitationStatus | None = None,
+    ) -> None:
         connection.execute(
             citations.insert(), rows.citation_row(line) | {"year": year, "serial": serial}
         )
+        weeks.decided(connection, line, before, self._zone)
 
 
 def revision_of(url: str) -> str | None:

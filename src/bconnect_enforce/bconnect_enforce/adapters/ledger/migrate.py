@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0003"
+HEAD = "0004"
 BASELINE = "0001"
 _FIRST = 1  # what `schema` says in a ledger from before the migrations
 

@@ -6,6 +6,8 @@ the numbers of the messages.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -219,3 +221,73 @@ erasures = Table(
     Column("rule", String, nullable=False),
     Column("manifest", String, nullable=False),
 )
+
+# --- what pages count: derived from the tables above, kept with them, made anew by `weeks.count` --
+
+# Which sites are counted, and in which zone their weeks and hours are.
+counted = Table(
+    "counted",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("zone", String(64), nullable=False),
+)
+
+DAYS = tuple(f"d{n}" for n in range(7))  # Monday first
+HOURS = tuple(f"h{n}" for n in range(24))
+
+
+def week_table(name: str, of: MetaData, *keys: Column[Any]) -> Table:
+    """A table of counts per camera and week, with the days of the week and hours of the day.
+
+    `camera` empty: the whole site. `week`: days from 1970-01-01 to its Monday, local time.
+    """
+    return Table(
+        name,
+        of,
+        Column("camera", String(64), primary_key=True),
+        Column("site", String(64), primary_key=True),
+        Column("week", Integer, primary_key=True, autoincrement=False),
+        *keys,
+        Column("count", Integer, nullable=False, server_default="0"),
+        *(Column(c, Integer, nullable=False, server_default="0") for c in DAYS + HOURS),
+        sqlite_with_rowid=False,
+    )
+
+
+violation_weeks = week_table(
+    "violation_weeks",
+    metadata,
+    Column("type", Integer, primary_key=True, autoincrement=False),
+    Column("road_user", Integer, primary_key=True, autoincrement=False),
+)
+
+# What became of it: citations by their present state and the week of the violation, those who
+# were spoken to by the week of speaking.
+OUTCOMES = (
+    "pending", "confirmed", "rejected", "withdrawn", "complied", "ignored", "unclear",
+)  # fmt: skip
+outcome_weeks = Table(
+    "outcome_weeks",
+    metadata,
+    Column("camera", String(64), primary_key=True),
+    Column("site", String(64), primary_key=True),
+    Column("type", Integer, primary_key=True, autoincrement=False),
+    Column("week", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Integer, nullable=False, server_default="0") for name in OUTCOMES),
+    sqlite_with_rowid=False,
+)
+
+_PLATED = text("plate <> ''")
+Index(
+    "ix_violations_plate",
+    violations.c.plate,
+    violations.c.stamp,
+    sqlite_where=_PLATED,
+    postgresql_where=_PLATED,
+)
+Index("ix_violations_manifest_sha256", violations.c.manifest_sha256)
+Index("ix_violations_site", violations.c.site, violations.c.stamp)
+Index("ix_citations_site", citations.c.site, citations.c.line)
+Index("ix_tow_jobs_stamp", tow_jobs.c.stamp)
+Index("ix_stickers_stamp", stickers.c.stamp)
+Index("ix_events_kind", events.c.kind, events.c.site)
