@@ -43,7 +43,7 @@ def open_house(loaded: Loaded, now: Callable[[], int]) -> House:
     """Opens or makes the databases. Raises ConfigError, LedgerError."""
     loaded.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     zone = ZoneInfo(loaded.file.timezone)
-    database = Database(loaded.database)
+    database = Database(loaded.database, zone)
     sites: dict[str, LoadedSite] = {}
     faults: list[str] = []
     for given in loaded.file.sites:

@@ -1,18 +1,25 @@
 """The centre's database: SQLite or PostgreSQL, opened as the ledger is."""
 
+from zoneinfo import ZoneInfo
+
 from sqlalchemy import Connection, insert, inspect, select
 
 from bconnect_center.adapters.tables import metadata, version
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store
 
 VERSION = 1
+UTC = ZoneInfo("UTC")
 _WRITER = int.from_bytes(b"bcenter1", "big")
 
 
 class Database(Store):
-    """`with reading()` and `with writing()`, from any thread. Raises LedgerError, LedgerBusy."""
+    """`with reading()` and `with writing()`, from any thread. Raises LedgerError, LedgerBusy.
 
-    def __init__(self, url: str) -> None:
+    `zone`: in which road users are counted by week.
+    """
+
+    def __init__(self, url: str, zone: ZoneInfo = UTC) -> None:
+        self.zone = zone
         super().__init__(url, sole=False, writer=_WRITER, pool=8)
 
     def _upgrade(self, connection: Connection) -> None:

@@ -8,10 +8,13 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
 )
+
+from bconnect_enforce.adapters.ledger.tables import week_table
 
 metadata = MetaData()
 
@@ -113,6 +116,27 @@ traffic = Table(
     Column("count", Integer, nullable=False),
 )
 
+# The same by week, kept with it: what pages read. Made anew by `traffic_weeks.count`.
+traffic_weeks = week_table(
+    "center_traffic_weeks",
+    metadata,
+    Column("road_user", Integer, primary_key=True, autoincrement=False),
+)
+
+# What officers had said on the road: who, where, why, and whether a speaker began.
+spoken = Table(
+    "center_spoken",
+    metadata,
+    Column("id", String(64), primary_key=True),  # Announcement.id
+    Column("stamp", BigInteger, nullable=False, index=True),
+    Column("account", String(64), nullable=False),
+    Column("site", String(64), nullable=False),
+    Column("speaker", String(64), nullable=False),
+    Column("phrase", String(128), nullable=False),
+    Column("why", String, nullable=False),
+    Column("began", BigInteger, nullable=False),  # when it was heard to begin; 0: not
+)
+
 # Who has a case open, until when, and how long cases took.
 claims = Table(
     "center_claims",
@@ -163,4 +187,37 @@ marks = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("line", BigInteger, nullable=False),
+)
+
+# The still a camera's zones are drawn on: the newest that was taken or uploaded.
+stills = Table(
+    "center_stills",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("camera", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),  # taking, there, failed
+    Column("began", BigInteger, nullable=False),  # of the attempt
+    Column("sentence", String, nullable=False),  # why it failed
+    Column("origin", String(16), nullable=False),  # source, upload; of the picture that is there
+    Column("account", String(64), nullable=False),
+    Column("stamp", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("data", LargeBinary),  # JPEG
+)
+
+# What a drawing would have found in a bag; judged by a child of the server that was asked.
+previews = Table(
+    "center_previews",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("began", BigInteger, nullable=False, index=True),
+    Column("heard", BigInteger, nullable=False),  # sign of life of the server that judges
+    Column("state", String(16), nullable=False),  # judging, done, failed, cancelled
+    Column("share", Float, nullable=False),  # 0 to 1
+    Column("sentence", String, nullable=False),
+    Column("told", JSON, nullable=False),
 )
