@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bconnect_bringup.orders import make_trusted
 from bconnect_bringup.state import create
 from bconnect_enforce.adapters.ledger.fieldwork import Fieldwork
 from bconnect_enforce.core.records import StickerTask, TowJob
@@ -38,6 +39,7 @@ def layout(tmp_path: Path) -> StateLayout:
     loaded = load_site(file)
     made = StateLayout.of(tmp_path / "state", "probe_site")
     create(made)
+    make_trusted(loaded, made)
     freeze(loaded, made.site_file)
     planned = plan(loaded, site_file=str(made.site_file), state_dir=str(tmp_path / "state"))
     made.plan_file.write_text(planned.to_json())

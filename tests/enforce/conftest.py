@@ -13,6 +13,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # towing_service, cluster, order_keys
+from order_keys import OWN_KEYS, make_orders
+
+from bconnect_enforce import convert
+from bconnect_enforce.convert_orders import MESSAGES, REQUESTS, fields_of, put
 from bconnect_enforce.core.records import (
     EvidenceFile,
     Measure,
@@ -23,9 +28,10 @@ from bconnect_enforce.core.records import (
 from bconnect_site.frozen import freeze
 from bconnect_site.kinds import EvidenceKind, Mode, RoadUserKind, Step, ViolationType
 from bconnect_site.loader import load_site
+from bconnect_site.signer import Signer
 
-sys.path.insert(0, str(Path(__file__).parent))  # towing_service, cluster
-
+ORDERS: dict[type, str] = {kind: name for name, kind in MESSAGES.items()}
+ORDERS |= {service.Request: name for name, service in REQUESTS.items()}
 WITA = ZoneInfo("Asia/Makassar")
 
 
@@ -106,7 +112,10 @@ def at() -> Callable[[str], int]:
 
 
 class Graph:
-    """Nodes of the enforcement process, and a probe that listens and speaks under /demo."""
+    """Nodes of the enforcement process, and a probe that listens and speaks under /demo.
+
+    What the probe orders is signed by the site's own keys.
+    """
 
     def __init__(self, ros: Any, wait_for: Callable[..., Any], tmp_path: Path) -> None:
         self.tmp_path = tmp_path
@@ -114,6 +123,22 @@ class Graph:
         self.add = ros.add
         self.remove = ros.remove
         self._wait_for = wait_for
+        self.orders = make_orders(tmp_path / "orders")
+        self._signers = {name: Signer(self.orders / name) for name in OWN_KEYS}
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The parameter every node here takes."""
+        return {"orders_dir": str(self.orders)}
+
+    def sign(self, m: Any, life: int = 60 * 10**9, site: str = "demo") -> Any:
+        """The message or request, signed by whoever of the site may."""
+        kind = ORDERS[type(m)]
+        signer = self._signers["ladder" if kind in OWN_KEYS["ladder"] else "desk"]
+        now = int(self.probe.get_clock().now().nanoseconds)
+        expires = convert.ns(m.expires) or now + life
+        put(m, signer.sign(kind, fields_of(kind, m, site), now, expires))
+        return m
 
     def ladder(self, yaml: str) -> Any:
         from bconnect_enforce.ladder_node import Ladder
@@ -121,12 +146,15 @@ class Graph:
         site = self.tmp_path / "demo.yaml"
         site.write_text(yaml)
         frozen = freeze(load_site(site), self.tmp_path / "frozen.yaml")
-        return self.add(Ladder, namespace="/demo", parameter_overrides={"site_file": str(frozen)})
+        return self.add(
+            Ladder, namespace="/demo", parameter_overrides=self.own | {"site_file": str(frozen)}
+        )
 
     def speaker(self, name: str = "tiang_1", **params: Any) -> Any:
         from bconnect_enforce.speaker_node import Speaker
 
         given = {"speaker": name, "adapter": "file", "output_dir": str(self.tmp_path / "audio")}
+        given |= self.own
         return self.add(Speaker, namespace=f"/demo/{name}", parameter_overrides=given | params)
 
     def citation(self, **params: Any) -> Any:
@@ -137,6 +165,7 @@ class Graph:
             "database": f"sqlite:///{self.tmp_path}/ledger.sqlite3",
             "evidence_dir": str(self.tmp_path / "evidence"),
         }
+        given |= self.own
         return self.add(CitationNode, namespace="/demo", parameter_overrides=given | params)
 
     def listen(self, kind: Any, topic: str, qos: Any) -> list[Any]:
@@ -149,17 +178,30 @@ class Graph:
         """A publisher that its readers have found."""
         publisher = self.probe.create_publisher(kind, topic, qos)
         self._wait_for(lambda: publisher.get_subscription_count() >= readers)
-        return publisher
+        return Signed(self, publisher) if kind in ORDERS else publisher
 
     def call(self, kind: Any, name: str, request: Any, timeout: float = 10.0) -> Any:
         client = self.probe.create_client(kind, name)
         try:
             self._wait_for(client.service_is_ready)
-            future = client.call_async(request)
+            future = client.call_async(self.sign(request) if type(request) in ORDERS else request)
             self._wait_for(future.done, timeout)
             return future.result()
         finally:
             self.probe.destroy_client(client)
+
+
+class Signed:
+    """A publisher of orders; what somebody signed already stays as it is."""
+
+    def __init__(self, graph: Graph, publisher: Any) -> None:
+        self._graph, self._publisher = graph, publisher
+
+    def publish(self, m: Any) -> None:
+        self._publisher.publish(m if m.key_id else self._graph.sign(m))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._publisher, name)
 
 
 @pytest.fixture

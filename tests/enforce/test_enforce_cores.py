@@ -360,3 +360,48 @@ def test_recording_is_found_beside_the_phrases_file(tmp_path):
     phrases = load_phrases(path)
     assert Path(phrases["halo"].recording) == tmp_path / "voice" / "halo.wav"
     assert phrases["dua"].recording == ""
+
+
+def test_what_is_signed_is_everything_the_message_holds():
+    from bconnect_enforce.convert_orders import MESSAGES, REQUESTS
+    from bconnect_site.orders import FIELDS
+
+    signature = {"expires", "key_id", "counter", "signature"}
+    for kind, fields in FIELDS.items():
+        made = MESSAGES.get(kind) or REQUESTS[kind].Request
+        known = set(made.get_fields_and_field_types())
+        assert signature < known
+        spoken = {"stamp" if name == "header" else name for name in known - signature}
+        assert set(fields) == spoken | {"site"}
+
+
+@pytest.mark.parametrize("kind", ["announce", "measure", "tow_order", "sticker", "review"])
+def test_an_order_survives_its_message(kind, tmp_path):
+    from bconnect_enforce.convert_orders import MESSAGES, message_of, order_from, request_of
+    from bconnect_site.keys import Keyring
+    from bconnect_site.orders import FIELDS, sign_order
+
+    fields = {n: f"{n} é" if t is str else 200 for n, t in FIELDS[kind].items()}
+    ring = Keyring.open(tmp_path / "keys")
+    order = sign_order(ring, kind, fields | {"site": "demo"}, 2**63 + 1, 9 * S + 5)
+    into = message_of if kind in MESSAGES else request_of
+    assert order_from(kind, into(order), "demo") == order
+    if "priority" in fields:
+        large = sign_order(ring, kind, fields | {"site": "demo", "priority": 256}, 1, 9)
+        with pytest.raises(ValueError, match="priority: found 256, allowed 0 to 255"):
+            into(large)
+
+
+def test_a_moment_beyond_all_messages_is_one_sentence(tmp_path):
+    from bconnect_enforce.convert_orders import message_of
+    from bconnect_site.keys import Keyring
+    from bconnect_site.orders import FIELDS, MEASURE, sign_order
+
+    fields = {n: "x" if t is str else 1 for n, t in FIELDS[MEASURE].items()}
+    ring = Keyring.open(tmp_path / "keys")
+    for name in ("stamp", "due"):
+        order = sign_order(ring, MEASURE, fields | {name: 2**62}, 1, 9)
+        with pytest.raises(ValueError, match=f"{name}: found 4611686018427387904, allowed 0 to"):
+            message_of(order)
+    with pytest.raises(ValueError, match="expires: found"):
+        message_of(sign_order(ring, MEASURE, fields, 1, 2**62))

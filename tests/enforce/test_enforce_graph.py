@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from bconnect_msgs import msg as messages
 from bconnect_msgs.srv import ReviewCitation
+from order_keys import make_orders
 from std_srvs.srv import SetBool
 
 from bconnect_enforce import convert
@@ -166,7 +167,9 @@ def test_messages_from_another_version_are_survived(graph, offence, violation, w
     wait_for(lambda: len(measures) == 4)
     wait_for(lambda: stored(graph.tmp_path / "ledger.sqlite3") == [violation(3).id])
     assert "200 is not a valid ViolationType" in nodes[0].health.last_error
-    assert "site: found elsewhere, allowed: demo" in nodes[1].health.last_error
+    assert nodes[1].health.dropped("other site") == 1
+    # the reprimand and the citation the ladder made of it
+    wait_for(lambda: nodes[1].health.dropped("refused: other site") == 2)
 
 
 # --- speaker -------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ def test_what_is_not_for_it_or_not_known_or_too_late_is_not_spoken(graph, spoken
     orders.publish(order(graph, 4, "stop_line_reprimand"))
     wait_for(lambda: states[-1].spoken == 1, 20.0)
     assert states[-1].announcement_id == "id-4"
-    reasons = ("expired", "unknown phrase", "already ordered")
+    reasons = ("refused: stale", "unknown phrase", "already ordered")
     assert [speaker.health.dropped(reason) for reason in reasons] == [1, 1, 1]
     files = [path.name for path in (graph.tmp_path / "audio").glob("*.wav")]
     assert len(files) == 1
@@ -256,6 +259,7 @@ def test_a_broken_device_is_a_fault_and_the_phrase_is_kept(graph, spoken_to, wai
 def test_it_ends_within_two_seconds_in_the_middle_of_a_sentence(graph, wait_for):
     code = "import sys; from bconnect_enforce.speaker_node import main; sys.exit(main())"
     given = {"speaker": "tiang_1", "adapter": "file", "output_dir": f"{graph.tmp_path}/audio"}
+    given |= graph.own
     arguments = [part for key, value in given.items() for part in ("-p", f"{key}:={value}")]
     states = graph.listen(messages.SpeakerState, "speaker_state", STATE)
     process = subprocess.Popen(
@@ -435,6 +439,7 @@ def start_citation(folder: Path, **params: str) -> subprocess.Popen[str]:
         "site": "demo",
         "database": f"sqlite:///{folder}/ledger.sqlite3",
         "evidence_dir": str(folder / "evidence"),
+        "orders_dir": str(make_orders(folder / "orders")),
     } | params
     arguments = [part for key, value in given.items() for part in ("-p", f"{key}:={value}")]
     code = "import sys; from bconnect_enforce.citation_node import main; sys.exit(main())"
@@ -498,7 +503,7 @@ def test_killed_citation_node_nothing_lost_nothing_doubled(graph, violation, mea
     """Violations keep coming while the ledger's process is killed and started again."""
     path = graph.tmp_path / "ledger.sqlite3"
     violations = graph.probe.create_publisher(messages.Violation, "violations", RECORD)
-    measures = graph.probe.create_publisher(messages.Measure, "measures", RECORD)
+    measures = graph.publisher(messages.Measure, "measures", RECORD, readers=0)
     chance = random.Random(3)
     sent = 0
     for _ in range(8):

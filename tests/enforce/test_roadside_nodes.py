@@ -49,14 +49,15 @@ tow:
 
 
 @pytest.fixture
-def frozen(tmp_path: Path) -> Callable[..., dict[str, str]]:
+def frozen(graph: Any, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """The parameters both nodes take, for a site file."""
 
     def frozen(more: str = "") -> dict[str, str]:
         site = tmp_path / "demo.yaml"
         site.write_text(SITE + more)
         made = freeze(load_site(site), tmp_path / "state" / "frozen.yaml")
-        return {"site_file": str(made), "database": f"sqlite:///{tmp_path}/ledger.sqlite3"}
+        database = f"sqlite:///{tmp_path}/ledger.sqlite3"
+        return graph.own | {"site_file": str(made), "database": database}
 
     return frozen
 
@@ -486,7 +487,7 @@ def test_from_the_sealed_violation_to_the_officers(graph, violation, now, wait_f
 
     head = "site: demo\nkind: corridor\ntitle: Demo\n"
     graph.ladder(head + LADDER.replace("MODE", mode))
-    params = {
+    params = graph.own | {
         "site_file": str(graph.tmp_path / "frozen.yaml"),
         "database": f"sqlite:///{graph.tmp_path}/ledger.sqlite3",
     }
@@ -541,11 +542,11 @@ def proposals(path: Path) -> set[str]:
     return {i for i, _, _ in rows(path)} - {i for i, r, _ in rows(path) if r > 1}
 
 
-def ask_again(client: Any, path: Path) -> bool:
+def ask_again(graph: Any, client: Any, path: Path) -> bool:
     """Says yes to every proposal, as often as it takes: a server just killed is still found."""
     if client.service_is_ready():
         for id_ in proposals(path):
-            client.call_async(tow(id_, Job.STATUS_REQUESTED))
+            client.call_async(graph.sign(tow(id_, Job.STATUS_REQUESTED)))
     return True
 
 
@@ -553,7 +554,7 @@ def ask_again(client: Any, path: Path) -> bool:
 def test_killed_at_any_moment_no_job_is_lost_or_doubled(graph, frozen, service, asked, wait_for):
     params = frozen(WEBHOOK)
     path = graph.tmp_path / "ledger.sqlite3"
-    measures = graph.probe.create_publisher(messages.Measure, "measures", RECORD)
+    measures = graph.publisher(messages.Measure, "measures", RECORD, readers=0)
     client = graph.probe.create_client(UpdateTowJob, "update_tow_job")
     chance = random.Random(7)
     service.answer = lambda said: chance.choice((200, 200, 500))
@@ -569,7 +570,11 @@ def test_killed_at_any_moment_no_job_is_lost_or_doubled(graph, frozen, service, 
             enough = len(wanted) - chance.randint(0, 4)
             wait_for(lambda n=enough: len({id_ for id_, _, _ in rows(path)}) >= n, 60.0)
             before = len(service.heard)
-            wait_for(lambda n=before: ask_again(client, path) and len(service.heard) > n, 60.0, 0.2)
+            wait_for(
+                lambda n=before: ask_again(graph, client, path) and len(service.heard) > n,
+                60.0,
+                0.2,
+            )
         finally:
             process.kill()
             process.communicate()
@@ -578,7 +583,7 @@ def test_killed_at_any_moment_no_job_is_lost_or_doubled(graph, frozen, service, 
     try:
         wait_for(lambda: sorted({id_ for id_, _, _ in rows(path)}) == sorted(wanted), 60.0)
         wait_for(client.service_is_ready, 60.0)
-        wait_for(lambda: ask_again(client, path) and not proposals(path), 60.0, 0.2)
+        wait_for(lambda: ask_again(graph, client, path) and not proposals(path), 60.0, 0.2)
         wait_for(lambda: {said["id"] for said in service.taken} == set(wanted), 60.0)
     finally:
         process.terminate()

@@ -296,3 +296,11 @@ def test_a_list_others_may_write_is_refused(tmp_path, ring, trusted):
     path.write_text(path.read_text().replace(json.dumps(pem), '"x"'))
     with pytest.raises(ConfigError, match="is no list of trusted keys"):
         read_trusted(path)
+
+
+def test_the_site_file_knows_every_right():
+    from typing import get_args
+
+    from bconnect_site.trust import Right
+
+    assert set(get_args(Right)) == set(FIELDS) == set(orders.RIGHTS) == set(LONGEST)

@@ -86,6 +86,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         assert node(made, f"/x/{name}").parameters == {"site_file": "/state/x/site.yaml"}
     assert node(made, "/x/ladder").parameters == {
         "site_file": "/state/x/site.yaml",
+        "orders_dir": "/state/x/orders",
         "history_file": "/state/history.sqlite3",
     }
     assert node(made, "/x/evidence").parameters == {
@@ -95,6 +96,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     }
     assert node(made, "/x/tiang/speaker").parameters == {
         "speaker": "tiang",
+        "orders_dir": "/state/x/orders",
         "adapter": "file",
         "device": "default",
         "address": "",
@@ -110,6 +112,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     assert node(made, "/x/citation").parameters == {
         "site": "x",
         "database": "sqlite:////state/x/ledger.sqlite3",
+        "orders_dir": "/state/x/orders",
         "evidence_dir": "/state/x/evidence",
         "timezone": "Asia/Makassar",
         "site_file": "/state/x/site.yaml",
@@ -294,6 +297,7 @@ def test_nodes_for_the_road_where_somebody_is_sent_there(
         assert spec.parameters == {
             "site_file": "/state/x/site.yaml",
             "database": "sqlite:////state/x/ledger.sqlite3",
+            "orders_dir": "/state/x/orders",
         }
 
 

@@ -13,9 +13,13 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from bconnect_bringup.health import LEVELS, NodeHealth
+from bconnect_bringup.orders import desk, sign
+from bconnect_enforce.convert_orders import REQUESTS
 from bconnect_node import environment, shm
 from bconnect_node.run import make_executor
 from bconnect_site import names
+from bconnect_site.orders import REVIEW
+from bconnect_site.state import StateLayout
 
 DECISIONS = {
     "confirm": ReviewCitation.Request.DECISION_CONFIRM,
@@ -104,22 +108,34 @@ def listen(
 
 
 def review(
-    site: str, number: str, decision: str, reviewer: str, reason: str, patience: float = 5.0
+    layout: StateLayout,
+    number: str,
+    decision: str,
+    reviewer: str,
+    reason: str,
+    patience: float = 5.0,
 ) -> tuple[bool, str]:
     """Sends an officer's decision to the site's ledger. Whether it was taken, and a sentence."""
     request = ReviewCitation.Request(
         number=number, decision=DECISIONS[decision], reviewer=reviewer, reason=reason
     )
-    return call(site, names.REVIEW_CITATION, ReviewCitation, request, patience)
+    return call(layout, names.REVIEW_CITATION, REVIEW, request, patience)
 
 
-def call(site: str, name: str, kind: Any, request: Any, patience: float = 5.0) -> tuple[bool, str]:
-    """Calls a service of a site that answers with success and message."""
+def call(
+    layout: StateLayout, name: str, order: str, request: Any, patience: float = 5.0
+) -> tuple[bool, str]:
+    """Signs an officer's order and calls a service of the site with it.
+
+    Whether it was taken, and a sentence. Raises ConfigError.
+    """
+    site, signer = layout.root.name, desk(layout)
     service = f"{names.site_ns(site)}/{name}"
     with visit(f"bconnect_{name}") as guest:
-        client = guest.node.create_client(kind, service)
+        client = guest.node.create_client(REQUESTS[order], service)
         if not guest.wait(client.service_is_ready, patience):
             return False, f'nobody answers at {service}: is site "{site}" running?'
+        sign(signer, order, request, site, int(guest.node.get_clock().now().nanoseconds))
         future = client.call_async(request)
         if not guest.wait(future.done, patience):
             return False, f"{service} did not answer within {patience:g} s"

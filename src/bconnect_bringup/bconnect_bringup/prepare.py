@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bconnect_bringup.orders import make_trusted
 from bconnect_bringup.state import create, lock, set_aside, state_root
 from bconnect_bringup.supervisor import Job
 from bconnect_site import lawbook
@@ -83,6 +84,7 @@ def prepare(
         aside = set_aside(layout) if fresh else None
         create(layout)
         lawbook.check(loaded.catalogue(), layout.law_file)
+        make_trusted(loaded, layout)
         freeze(loaded, layout.site_file)
         made = plan(loaded, site_file=str(layout.site_file), state_dir=str(root))
         layout.plan_file.write_text(made.to_json(), encoding="utf-8")

@@ -26,11 +26,10 @@ def decide(
     Where the site does not run, its citation node runs alone for the moment: one writer,
     one way in. Raises ConfigError.
     """
-    site = layout.root.name
     if is_running(layout) or not layout.plan_file.is_file():
-        return review(site, number, decision, reviewer, reason)
+        return review(layout, number, decision, reviewer, reason)
     with alone(layout, "citation"):
-        return review(site, number, decision, reviewer, reason, PATIENCE)
+        return review(layout, number, decision, reviewer, reason, PATIENCE)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import StickerStatus, TowStatus
 from bconnect_site.ledger import database_url
 from bconnect_site.loader import load_frozen
+from bconnect_site.orders import STICKER, TOW_ORDER
 from bconnect_site.plan import Plan, StateLayout
 
 LEAST = 4  # characters of an id that may stand for it
@@ -38,6 +39,7 @@ class _Kind:
     node: str
     record: Any
     service: str
+    order: str
     request: Any
     actions: dict[str, tuple[int, str]]
 
@@ -47,6 +49,7 @@ _TOW = _Kind(
     "tow",
     TowJob,
     names.UPDATE_TOW_JOB,
+    TOW_ORDER,
     UpdateTowJob,
     {
         "order": (TowStatus.REQUESTED, "an officer's yes: nothing moves before it"),
@@ -61,6 +64,7 @@ _STICKERS = _Kind(
     "sticker",
     StickerTask,
     names.UPDATE_STICKER_TASK,
+    STICKER,
     UpdateStickerTask,
     {
         "take": (StickerStatus.ACKNOWLEDGED, "an officer goes there"),
@@ -142,14 +146,14 @@ def _send(kind: _Kind, layout: StateLayout, options: Any) -> tuple[bool, str]:
         request.truck, request.yard = options.truck, options.yard
     site = layout.root.name
     if is_running(layout):
-        return call(site, kind.service, kind.request, request)
+        return call(layout, kind.service, kind.order, request)
     plan = Plan.from_json(layout.plan_file.read_text(encoding="utf-8"))
     if not any(node.executable == kind.node for node in plan.nodes):
         raise ConfigError(
             f'site "{site}" has no {kind.node} node: its ladder names no step {kind.node}'
         )
     with alone(layout, kind.node):
-        return call(site, kind.service, kind.request, request, PATIENCE)
+        return call(layout, kind.service, kind.order, request, PATIENCE)
 
 
 def _table(found: Sequence[Any], zone: ZoneInfo, everything: bool) -> str:

@@ -19,6 +19,7 @@ from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.records import Citation, Violation
 from bconnect_enforce.core.trust import Marks
+from bconnect_enforce.doorway import Doorway
 from bconnect_enforce.reviewing import Review, answered
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
@@ -27,6 +28,7 @@ from bconnect_node.run import run, services_may_await
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen
+from bconnect_site.orders import MEASURE, REVIEW
 
 Job = Callable[[], list[Citation]]
 
@@ -45,6 +47,7 @@ class CitationParams:
 
     site: str = field(description="name of the site")
     database: str = field(description="sqlite:///path or postgresql://...; may hold ${NAME}")
+    orders_dir: str = field(description="the site's orders: whose to follow, what was followed")
     evidence_dir: str = field("", "the evidence store; empty: nothing to reconcile with")
     timezone: str = field("Asia/Makassar", "decides in which year a violation is numbered")
     site_file: str = field("", "the frozen site; empty: nothing is erased, usual marks of trust")
@@ -63,6 +66,9 @@ class CitationNode(BconnectNode):
         marks = bookkeeping.marks_of(site.ledger.trust) if site else Marks()
         self._trust = bookkeeping.TrustWatch(marks)
         self._weighing = False
+        self._door = Doorway(
+            self.params.orders_dir, self.params.site, "citation", self.health, self.now
+        )
         self._ledger = self._open()
         self.at_close(self._ledger.close)
         self._backlog: Backlog[Job] = Backlog()
@@ -100,12 +106,21 @@ class CitationNode(BconnectNode):
 
     def on_measure(self, m: messages.Measure) -> None:
         self.health.tick(names.MEASURES)
+        order = self._door.claim(MEASURE, m)
+        if order is None:
+            return
         try:
             measure = convert.measure_from(m)
         except ValueError as error:
             self.health.error(f"measure {m.id}: {error}; was it sent by another version?")
             return
-        self._put(lambda: self._ledger.store_measure(measure, self.now()))
+
+        def store() -> list[Citation]:
+            lines = self._ledger.store_measure(measure, self.now())
+            self._door.keep(order)
+            return lines
+
+        self._put(store)
 
     def on_compliance(self, m: messages.Compliance) -> None:
         self.health.tick(names.COMPLIANCE)
@@ -159,6 +174,9 @@ class CitationNode(BconnectNode):
         self, request: ReviewCitation.Request, response: ReviewCitation.Response, answer: Future
     ) -> Review | None:
         """Hands a decision to the worker; None, and said in the response, when it cannot."""
+        if refusal := self._door.refusal(REVIEW, request):
+            response.message = refusal
+            return None
         review = Review(convert.decision_from(request), self.now(), answer)
         if self._backlog.put(lambda: self._review(review)):
             return review

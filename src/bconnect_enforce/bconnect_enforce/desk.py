@@ -22,6 +22,7 @@ from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.citation import Refused
 from bconnect_enforce.core.memory import Memory
 from bconnect_enforce.core.records import Measure, StickerTask, TowJob
+from bconnect_enforce.doorway import Doorway
 from bconnect_node.base import BconnectNode
 from bconnect_node.qos import RECORD
 from bconnect_node.run import services_may_await
@@ -29,6 +30,7 @@ from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen
 from bconnect_site.kinds import CitationStatus, Outcome, Step
+from bconnect_site.orders import MEASURE, SignedOrder
 
 R = TypeVar("R", bound=StickerTask | TowJob)
 
@@ -79,16 +81,17 @@ class Desk(BconnectNode, Generic[R]):
     kind: type[R]
     step: Step
     topic: str
+    right: str  # what a key needs to change a job
     patience: int  # ns after which what the ladder asked for is not begun any more
 
     def __init__(self, name: str, params_type: type, message: Any, **kw: Any) -> None:
         super().__init__(name, params_type, **kw)
         self.loaded = load_frozen(self.params.site_file)
+        site = self.loaded.site.site
+        self._door = Doorway(self.params.orders_dir, site, name, self.health, self.now)
         try:
             self.database = database_of(self.params.database)
-            self.fieldwork: Fieldwork[R] = Fieldwork(
-                self.database, self.loaded.site.site, self.kind
-            )
+            self.fieldwork: Fieldwork[R] = Fieldwork(self.database, site, self.kind)
         except LedgerError as error:
             raise ConfigError(str(error)) from error
         self.at_close(self.fieldwork.close)
@@ -149,12 +152,15 @@ class Desk(BconnectNode, Generic[R]):
         if m.step != self.step:
             return
         self.health.tick(names.MEASURES)
+        order = self._door.claim(MEASURE, m)
+        if order is None:
+            return
         try:
             measure = convert.measure_from(m)
         except ValueError as error:
             self.health.error(f"measure {m.id}: {error}; was it sent by another version?")
             return
-        self._put(lambda: self._open(measure))
+        self._put(lambda: self._follow(measure, order))
 
     def on_compliance(self, m: messages.Compliance) -> None:
         if m.outcome == Outcome.COMPLIED:
@@ -195,7 +201,9 @@ class Desk(BconnectNode, Generic[R]):
 
     def _ask(self, request: Any, answer: Future) -> Asked[R]:
         asked: Asked[R] = Asked(answer)
-        if not self._put(lambda: asked.write(lambda: self._change(request))):
+        if refusal := self._door.refusal(self.right, request):
+            answer.set_result(refusal)
+        elif not self._put(lambda: asked.write(lambda: self._change(request))):
             asked.give_up()
         return asked
 
@@ -215,6 +223,11 @@ class Desk(BconnectNode, Generic[R]):
         return self.fieldwork.follow(
             request.id, lambda history: self.changed(request, history[-1], now), now
         )
+
+    def _follow(self, measure: Measure, order: SignedOrder) -> list[R]:
+        made = self._open(measure)
+        self._door.keep(order)
+        return made
 
     def _open(self, measure: Measure) -> list[R]:
         now = self.now()

@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 
 from bconnect_enforce import convert
 from bconnect_enforce.convert_ladder import seen_from, sight_from
+from bconnect_enforce.convert_orders import fields_of, put
 from bconnect_enforce.core import ladder
 from bconnect_enforce.core.history import digest
 from bconnect_enforce.core.policy import rules_of
@@ -24,11 +25,15 @@ from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.frozen import load_frozen
 from bconnect_site.kinds import CitationStatus, SpeakerStateKind
+from bconnect_site.orders import ANNOUNCE, MEASURE, SECOND
 from bconnect_site.phrases import load_phrases
+from bconnect_site.signer import Signer
+from bconnect_site.trusted import LADDER
 
 TICK = 0.25  # s
 LINGER = 30  # s without a watch until a camera's tracks are let go
 LOOK_EVERY = 150_000_000  # ns between two looks at one camera
+MEASURE_LIFE = 24 * 3600 * SECOND  # ns a ledger that was away may still write one
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class LadderParams:
     """Everything else is in the site file."""
 
     site_file: str = field(description="the frozen site")
+    orders_dir: str = field(description="the site's orders: the key that signs ours is there")
     history_file: str = field("", "memory of all sites; empty: none beyond this run")
 
 
@@ -47,6 +53,8 @@ class Ladder(BconnectNode):
     def __init__(self, **kw: Any) -> None:
         super().__init__("ladder", LadderParams, **kw)
         loaded = load_frozen(self.params.site_file)
+        self._site = loaded.site.site
+        self._signer = Signer(Path(self.params.orders_dir) / LADDER)
         phrases = loaded.config_dir / "phrases.yaml" if loaded.config_dir else None
         rules = rules_of(loaded.site, load_phrases(phrases))
         path = Path(self.params.history_file) if self.params.history_file else None
@@ -128,10 +136,12 @@ class Ladder(BconnectNode):
     def _carry_out(self, answer: ladder.Answer) -> None:
         # The voice first: it is the only one in a hurry.
         for order in answer.announcements:
-            self.send(self._announcements, convert.announcement_to(order))
+            said = convert.announcement_to(order)
+            self.send(self._announcements, self._signed(ANNOUNCE, said, order.expires))
             self.health.tick(names.ANNOUNCEMENTS)
         for measure in answer.measures:
-            self.send(self._measures, convert.measure_to(measure))
+            asked = convert.measure_to(measure)
+            self.send(self._measures, self._signed(MEASURE, asked, self.now() + MEASURE_LIFE))
             self.health.tick(names.MEASURES)
             self.get_logger().info(f"{measure.step.name.lower()}: {measure.reason}")
         for record in answer.compliance:
@@ -144,6 +154,12 @@ class Ladder(BconnectNode):
         self._watch()
         self._memory.put(self._ladder.history.drain())
         self._memory.wait(self._ladder.undecided)
+
+    def _signed(self, kind: str, m: Any, expires: int) -> Any:
+        put(m, self._signer.sign(kind, fields_of(kind, m, self._site), self.now(), expires))
+        if self._signer.fault:
+            self.health.error(self._signer.fault)
+        return m
 
     def _watch(self) -> None:
         """Listens to the tracks of the cameras that are watched, and of no other."""

@@ -20,12 +20,14 @@ from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Announcement
 from bconnect_enforce.core.studio import NoSound
 from bconnect_enforce.core.voice import Drop, VoiceQueue
+from bconnect_enforce.doorway import Doorway
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import EVENT, STATE
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.kinds import SpeakerStateKind
+from bconnect_site.orders import ANNOUNCE
 from bconnect_site.phrases import load_phrases
 
 
@@ -34,6 +36,7 @@ class SpeakerParams:
     """Times are local, "22:00"; both empty: no quiet hours."""
 
     speaker: str = field(description="name in the site file")
+    orders_dir: str = field(description="the site's orders: whose to follow, what was followed")
     adapter: str = field("auto", choices=("auto", "alsa", "file", "rtp", "http"))
     device: str = field("default", "ALSA name of the device")
     address: str = field("", "of a network horn: rtp:// or http://")
@@ -73,6 +76,8 @@ class Speaker(BconnectNode):
         self._last: Announcement | None = None
         self._latencies: deque[float] = deque(maxlen=200)
         site = posixpath.dirname(self.get_namespace())
+        own = f"{p.speaker}.speaker"
+        self._door = Doorway(p.orders_dir, site.strip("/"), own, self.health, self.now)
         self._state = self.create_publisher(
             messages.SpeakerState, posixpath.join(site, names.SPEAKER_STATE), STATE
         )
@@ -91,6 +96,8 @@ class Speaker(BconnectNode):
         if m.speaker != self.params.speaker:
             return
         self.health.tick(names.ANNOUNCEMENTS)
+        if not self._door.admit(ANNOUNCE, m):
+            return
         try:
             order = convert.announcement_from(m)
         except ValueError as error:

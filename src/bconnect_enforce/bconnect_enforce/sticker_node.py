@@ -18,6 +18,7 @@ from bconnect_node.parameters import field
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.kinds import Step
+from bconnect_site.orders import STICKER
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class StickerParams:
 
     site_file: str = field(description="the frozen site")
     database: str = field(description="URL of the ledger; may hold ${NAME}")
+    orders_dir: str = field(description="the site's orders: whose to follow, what was followed")
 
 
 class StickerNode(Desk[StickerTask]):
@@ -35,6 +37,7 @@ class StickerNode(Desk[StickerTask]):
     kind = StickerTask
     step = Step.STICKER
     topic = names.STICKER_TASKS
+    right = STICKER
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("sticker", StickerParams, Message, **kw)

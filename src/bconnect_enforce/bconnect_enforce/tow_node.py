@@ -33,6 +33,7 @@ from bconnect_site import names
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import Step
+from bconnect_site.orders import TOW_ORDER
 
 SERVICE = ""  # the towing service itself, among the jobs that pause
 LONGEST_WAIT = 30.0  # s between two looks into the outbox
@@ -44,6 +45,7 @@ class TowParams:
 
     site_file: str = field(description="the frozen site")
     database: str = field(description="URL of the ledger; may hold ${NAME}")
+    orders_dir: str = field(description="the site's orders: whose to follow, what was followed")
 
 
 class TowNode(Desk[TowJob]):
@@ -53,6 +55,7 @@ class TowNode(Desk[TowJob]):
     kind = TowJob
     step = Step.TOW
     topic = names.TOW_JOBS
+    right = TOW_ORDER
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("tow", TowParams, Message, **kw)

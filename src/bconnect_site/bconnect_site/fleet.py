@@ -42,6 +42,7 @@ _SHARED = (
     "sticker",
     "tow",
     "ledger",
+    "trusted",
 )
 _OWN = tuple(name for name in Site.model_fields if name not in _SHARED)
 

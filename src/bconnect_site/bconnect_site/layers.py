@@ -15,6 +15,7 @@ SECTIONS = (
     "sticker",
     "tow",
     "ledger",
+    "trusted",
 )
 
 # Where a merged value came from: "fleet" or "site", and its key in that file.

@@ -42,6 +42,7 @@ from bconnect_site.settings import (
     PlateSettings,
     TrackerSettings,
 )
+from bconnect_site.trust import TrustedSettings
 
 __all__ = [
     "Camera",
@@ -142,6 +143,11 @@ class Camera(Strict):
     rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
     ring_seconds: float = Field(
         default=20.0, ge=1.0, le=300.0, description="s of encoded stream kept for evidence"
+    )
+    record: Literal["jpeg", "encoded", "none"] = Field(
+        default="jpeg",
+        description="pictures in recorded bags: jpeg of detection size; encoded: the camera's "
+        "stream as it comes, H.264 or H.265",
     )
     importance: int = Field(default=1, ge=1, le=10, description="share of the detector")
     process: str | None = Field(default=None, description="process, or process@host")
@@ -265,17 +271,21 @@ class Site(Strict):
     centre: CentreSettings | None = Field(
         default=None, description="the command centre; none: everything stays here"
     )
+    trusted: dict[Name, TrustedSettings] = Field(
+        default_factory=dict,
+        description="whose orders count, beside the site's own ladder and desk",
+    )
     gnss: GnssSettings | None = Field(
         default=None, description="of a vehicle: where it hears its position; none: not known"
+    )
+    map_zones: MapSettings | None = Field(
+        default=None, description="of a vehicle: zones on the map; none: no rule stands on them"
     )
     ledger: LedgerSettings = LedgerSettings()
     law: Name = Field(default="uu22_2009", description="catalogue in config/law")
     processes: dict[str, str] = Field(
         default_factory=dict,
         description="node: process or process@host; regroups what plan() chose",
-    map_zones: MapSettings | None = Field(
-        default=None, description="of a vehicle: zones on the map; none: no rule stands on them"
-    )
     )
 
     def location_of(self, camera: str) -> Location | None:

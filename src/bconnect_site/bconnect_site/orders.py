@@ -225,10 +225,6 @@ class Used:
             seen.remove(lowest)
             self._floor[at] = max(lowest, self._floor.get(at, 0))
 
-    def forget(self, order: SignedOrder) -> None:
-        """It was not followed after all."""
-        self._seen.get((order.key_id, order.kind), set()).discard(order.counter)
-
     def lines(self) -> list[str]:
         """One "key kind counter" each, oldest first; the first of a key is its floor."""
         return [

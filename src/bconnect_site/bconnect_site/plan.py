@@ -202,19 +202,26 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
     site = loaded.site
     namespace, package = names.site_ns(site.site), "bconnect_enforce"
     database = database_url(site.ledger, layout)
+    orders = str(layout.orders_dir)
     ladder: dict[str, Parameter] = {
         "site_file": site_file,
+        "orders_dir": orders,
         "history_file": str(layout.history_file),
     }
     ledger: dict[str, Parameter] = {
         "site": site.site,
         "database": database,
+        "orders_dir": orders,
         "evidence_dir": str(layout.evidence_dir),
         "timezone": site.timezone,
         "site_file": site_file,
         "keys_dir": str(layout.keys_dir),
     }
-    jobs: dict[str, Parameter] = {"site_file": site_file, "database": database}
+    jobs: dict[str, Parameter] = {
+        "site_file": site_file,
+        "database": database,
+        "orders_dir": orders,
+    }
     phrases = (loaded.config_dir or find.find_config_dir()) / "phrases.yaml"
     speakers = [
         _node(
@@ -264,6 +271,7 @@ def _speaker(
     quiet = speaker.quiet
     return {
         "speaker": name,
+        "orders_dir": str(layout.orders_dir),
         "adapter": speaker.adapter,
         "device": speaker.device,
         "address": speaker.address or "",

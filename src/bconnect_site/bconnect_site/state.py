@@ -43,6 +43,11 @@ class StateLayout:
         return self.root / "keys"
 
     @property
+    def orders_dir(self) -> Path:
+        """Who may give orders here, the site's own keys for them, and which were followed."""
+        return self.root / "orders"
+
+    @property
     def spool_dir(self) -> Path:
         """What waits to be sent to the command centre."""
         return self.root / "spool"

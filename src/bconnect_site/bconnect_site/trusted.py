@@ -4,14 +4,11 @@ import json
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import Field
 
 from bconnect_site import disk
 from bconnect_site.errors import ConfigError
-from bconnect_site.fields import Strict, Text
 from bconnect_site.keys import PublicKey, key_id, public_pem, publics
 from bconnect_site.orders import ANNOUNCE, MEASURE, REVIEW, RIGHTS, STICKER, TOW_ORDER, TrustedKey
 
@@ -21,17 +18,6 @@ OWN = {
     LADDER: frozenset({ANNOUNCE, MEASURE}),
     DESK: frozenset({REVIEW, TOW_ORDER, STICKER}),  # officers at this machine's command line
 }
-
-Right = Literal["announce", "measure", "tow_order", "sticker", "review"]
-
-
-class TrustedSettings(Strict):
-    """A key beside the site's own whose orders are followed, e.g. the command centre's."""
-
-    key: Text = Field(description="file with its public key (PEM, Ed25519), from the site file")
-    rights: Annotated[tuple[Right, ...], Field(strict=False, min_length=1)] = Field(
-        description="what it may order: announce, measure, tow_order, sticker, review"
-    )
 
 
 def public_of(path: Path) -> PublicKey:
