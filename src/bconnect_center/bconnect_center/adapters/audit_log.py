@@ -27,9 +27,15 @@ class AuditLog:
             c.execute(insert(audit).values(**_row(bound)))
         return bound
 
-    def newest(self, count: int = 200, before: int | None = None) -> list[tuple[int, Act]]:
-        """(line, act), newest first; `before` a line."""
+    def newest(
+        self, count: int = 200, before: int | None = None, *, who: str = "", subject: str = ""
+    ) -> list[tuple[int, Act]]:
+        """(line, act), newest first; `before` a line; of one person, of one subject."""
         query = select(audit).order_by(audit.c.line.desc()).limit(count)
+        if who:
+            query = query.where(audit.c.who == who)
+        if subject:
+            query = query.where(audit.c.subject == subject)
         if before is not None:
             query = query.where(audit.c.line < before)
         with self._database.reading() as c:

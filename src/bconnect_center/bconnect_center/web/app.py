@@ -40,7 +40,7 @@ def create_app(house: House) -> FastAPI:
     tiles = urlsplit(house.file.tiles or "")
     origin = f"{tiles.scheme}://{tiles.netloc}" if tiles.netloc else ""
     app.add_middleware(guard.SecureHeaders, tiles=origin, secure=house.file.listen.secure)
-    app.mount("/static", Static(directory=render.STATIC), "static")
+    app.mount(f"/static/{render.edition()}", Static(directory=render.STATIC), "static")
     if (leaflet := render.leaflet()) is not None:
         app.mount("/leaflet", Static(directory=Path(leaflet)), "leaflet")
     for room in ROOMS:

@@ -45,10 +45,17 @@ def leaflet() -> Path | None:
 
 
 @cache
+def edition() -> str:
+    """Names the static files as they are: another name whenever one of them changes."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def asset(name: str) -> str:
-    """The address of a static file, another one whenever the file changes."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
-    return f"/static/{name}?v={digest}"
+    """The address of a static file; scripts import each other beside it, in the same edition."""
+    return f"/static/{edition()}/{name}"
 
 
 def language_of(request: Request) -> str:
