@@ -272,6 +272,43 @@ class TestTiming:
         timing.stamp(Report(T0, 0))
         assert not timing.agrees
 
+    def test_of_the_clock_nothing_is_known_before_gnss_told(self) -> None:
+        look = Timing().look(T0)
+        assert isnan(look.offset) and isnan(look.uncertainty) and isnan(look.age)
+        assert look.source == ""
+
+    @pytest.mark.parametrize("off_by", [-3600.0, 0.0, 2.0])
+    @pytest.mark.parametrize("delay", [0.0, 0.15, 0.9])
+    def test_how_far_the_clock_is_off_lies_in_what_is_told(
+        self, off_by: float, delay: float
+    ) -> None:
+        timing = Timing()
+        for n in range(5):
+            late = delay if n == 3 else 0.95
+            moment = T0 + n * SECOND
+            timing.stamp(Report(moment + round((off_by + late) * SECOND), moment))
+        look = timing.look(T0 + 4 * SECOND + round((off_by + 1.95) * SECOND))
+        assert abs(look.offset - off_by) <= look.uncertainty == pytest.approx(0.6)
+        assert look.age == pytest.approx(1.0) and look.source == "gnss messages"
+
+    def test_a_pulse_is_exact_while_it_is_fresh(self) -> None:
+        timing = Timing()
+        timing.stamp(Report(T0 + LATENCY, T0))
+        timing.pulse(T0 + LATENCY, 0.0123)
+        look = timing.look(T0 + 2 * SECOND)
+        assert (look.offset, look.uncertainty, look.source) == (0.0123, 1e-3, "gnss pps")
+        assert timing.look(T0 + 20 * SECOND).source == "gnss messages"
+
+    def test_gpsd_tells_of_pulses(self) -> None:
+        listening = Listening("gpsd")
+        pulse = (
+            b'{"class":"PPS","device":"/dev/pps0","real_sec":1795515802,"real_nsec":0,'
+            b'"clock_sec":1795515804,"clock_nsec":500000,"precision":-20}\n'
+        )
+        broken = b'{"class":"PPS","real_sec":"x"}\n{"class":"PPS"}\n'
+        assert list(listening.put(pulse + broken, T0)) == []
+        assert listening.timing.look(T0).offset == pytest.approx(2.0005)
+
 
 def test_a_line_that_never_ends_is_given_up_and_the_next_one_is_read() -> None:
     lines = Lines(longest=100)

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bconnect_msgs.msg import ClockState
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from gnss_scenes import HOME, SECOND, Terminal, epoch, moment, off
 from sensor_msgs.msg import NavSatFix
@@ -269,6 +270,26 @@ def test_a_real_gpsd_reads_the_line_dies_and_is_found_again(
     finally:
         daemon.kill()
         daemon.wait(10)
+
+
+def test_the_clock_is_told_and_never_set(ros: Any, wait_for: Any, terminal: Terminal) -> None:
+    told = ros.collect(ClockState, "/uji/clock_state", qos.STATE)
+    house = House(ros, f"nmea://{terminal.path}")
+    wait_for(lambda: told)
+    assert isnan(told[0].offset) and told[0].source == ""
+    an_hour_ago = house.node.now() // SECOND - 3600
+    speaker = Speaker(terminal.send)
+    speaker._start = datetime.fromtimestamp(an_hour_ago, timezone.utc)
+
+    def known() -> bool:
+        speaker.say()
+        return bool(told[-1].source)
+
+    wait_for(known)
+    last = told[-1]
+    assert last.source == "gnss messages" and last.uncertainty == pytest.approx(0.6)
+    # The scene goes faster than the clock, so the hour shrinks while it is told.
+    assert 1000.0 < last.offset <= 3601.0 and 0.0 <= last.age < 5.0
 
 
 @pytest.mark.parametrize(

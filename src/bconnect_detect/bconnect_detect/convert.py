@@ -1,10 +1,11 @@
 """Messages to core values and back. The only file that knows both."""
 
 from array import array
+from math import isfinite
 from typing import Any
 
 import numpy as np
-from bconnect_msgs.msg import CameraStatus, RoadUserArray, SignalState
+from bconnect_msgs.msg import CameraStatus, ClockState, RoadUserArray, SignalState
 from bconnect_msgs.msg import Capture as CaptureMsg
 from bconnect_msgs.msg import CaptureRequest as CaptureRequestMsg
 from bconnect_msgs.msg import Evidence as EvidenceMsg
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import NavSatFix
 
 from bconnect_detect.core.ego import Fix, Velocity
-from bconnect_detect.core.history import CameraLook
+from bconnect_detect.core.history import CameraLook, GnssClock
 from bconnect_detect.core.types import (
     SECOND,
     Finding,
@@ -167,6 +168,15 @@ def signal_from_msg(msg: SignalState) -> SignalReading:
         source=SignalSource(msg.source),
         confidence=msg.confidence,
     )
+
+
+def clock_from_msg(msg: ClockState) -> GnssClock:
+    """How a vehicle's clock stands to GNSS time; unknown numbers are None."""
+    offset, uncertainty, age = (
+        value if isfinite(value) else None for value in (msg.offset, msg.uncertainty, msg.age)
+    )
+    stamp = time_from_msg(msg.header.stamp)
+    return GnssClock(stamp, offset, uncertainty, age, msg.source)
 
 
 def camera_look_from_msg(msg: CameraStatus) -> CameraLook:

@@ -16,6 +16,7 @@ from bconnect_msgs.msg import (
     CameraStatus,
     Capture,
     CaptureRequest,
+    ClockState,
     Finding,
     SignalState,
     SiteInfo,
@@ -99,6 +100,8 @@ class EvidenceNode(BconnectNode):
         self.create_subscription(
             Finding, names.FINDINGS, partial(self._hand_over, "finding"), EVENT
         )
+        if loaded.site.gnss is not None:
+            self.create_subscription(ClockState, names.CLOCK_STATE, self._on_clock, STATE)
         self.create_subscription(SiteInfo, names.SITE_INFO, self._on_site_info, STATE)
         self.worker("desk", self._run_desk)
         self.worker("sealer", self._run_sealer)
@@ -131,6 +134,9 @@ class EvidenceNode(BconnectNode):
     def _on_camera_status(self, camera: str, msg: CameraStatus) -> None:
         with suppress(ValueError):
             self._around.camera(camera, convert.camera_look_from_msg(msg))
+
+    def _on_clock(self, msg: ClockState) -> None:
+        self._around.clock(convert.clock_from_msg(msg))
 
     # -- the desk --------------------------------------------------------------------------
 

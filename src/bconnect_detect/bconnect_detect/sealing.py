@@ -169,10 +169,12 @@ class Sealer:
         directory = self.directory(case.finding)
         draft = self._draft(case, directory, key_id)
         facts = self._extras.facts(self.facts) if self._extras else self.facts
-        draft = self._with_facts(draft, directory, facts)
+        around = self._around(case.finding)
+        facts, wrong = _with_clock(facts, around, case.finding.stamp)
+        draft = self._with_facts(draft, directory, facts, around)
         strangers = self.store.strangers(directory, {file.path for file in draft.files})
         missing = [f"{name}: nobody vouches for it, it was set aside" for name in strangers]
-        draft = replace(draft, missing=unique((*draft.missing, *missing, *doubts(case))))
+        draft = replace(draft, missing=unique((*draft.missing, *missing, *doubts(case), *wrong)))
         plain = manifest.canonical(manifest.violation_to_plain(draft, facts))
         beside = self._put(directory, EvidenceKind.UNKNOWN, 0, sealed.VIOLATION, plain)
 
@@ -201,9 +203,13 @@ class Sealer:
             key_id=key_id,
         )
 
-    def _with_facts(self, draft: Violation, directory: str, facts: Facts) -> Violation:
+    def _around(self, finding: Finding) -> Circumstances:
+        return self._extras.circumstances(finding) if self._extras else Circumstances()
+
+    def _with_facts(
+        self, draft: Violation, directory: str, facts: Facts, around: Circumstances
+    ) -> Violation:
         finding = draft.finding
-        around = self._extras.circumstances(finding) if self._extras else Circumstances()
         zone = self._zones.get((finding.camera, finding.zone))
         data = manifest.canonical(told.build(finding, around, zone, facts))
         file = self._put(directory, EvidenceKind.FACTS, finding.stamp, sealed.FACTS, data)
@@ -352,6 +358,16 @@ class Sealer:
     def _sheet(self, finding: Finding, original: str) -> Sheet:
         zone = self._zones.get((finding.camera, finding.zone))
         return make_sheet(finding, zone, self.facts.title, self._local, original)
+
+
+def _with_clock(facts: Facts, around: Circumstances, stamp: int) -> tuple[Facts, list[str]]:
+    """The facts with how the clock stood to GNSS time, and a sentence if it was surely wrong."""
+    look = around.clock
+    if look is None:
+        return facts, []
+    fault = look.fault(stamp)
+    told = replace(facts, clock=replace(facts.clock, gnss=look.to_plain(stamp)))
+    return told, [f"clock: {fault}"] if fault else []
 
 
 def _finding(kept: bytes | None) -> Finding | None:

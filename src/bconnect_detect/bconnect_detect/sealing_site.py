@@ -10,7 +10,13 @@ from bconnect_detect.adapters.sealed_folder import StoreError
 from bconnect_detect.core import facts as told
 from bconnect_detect.core.evidence import CaseSettings
 from bconnect_detect.core.facts import Circumstances
-from bconnect_detect.core.history import CameraHistory, CameraLook, SignalHistory
+from bconnect_detect.core.history import (
+    CameraHistory,
+    CameraLook,
+    ClockHistory,
+    GnssClock,
+    SignalHistory,
+)
 from bconnect_detect.core.manifest import Facts
 from bconnect_detect.core.plate import PlateReader
 from bconnect_detect.core.sheet import zone_shape
@@ -37,6 +43,7 @@ class Surroundings:
         self._lock = Lock()
         self._signals = SignalHistory()
         self._cameras = CameraHistory(cameras)
+        self._clock = ClockHistory()
 
     def signal(self, reading: SignalReading) -> None:
         """Notes what a signal shows."""
@@ -48,6 +55,11 @@ class Surroundings:
         with self._lock:
             self._cameras.add(name, look)
 
+    def clock(self, look: GnssClock) -> None:
+        """Notes how a vehicle's clock stands to GNSS time."""
+        with self._lock:
+            self._clock.add(look)
+
     def circumstances(self, finding: Finding) -> Circumstances:
         """What was heard around a finding."""
         with self._lock:
@@ -56,7 +68,8 @@ class Surroundings:
                 if finding.signal
                 else ()
             )
-            return Circumstances(runs, self._cameras.at(finding.camera, finding.stamp))
+            camera = self._cameras.at(finding.camera, finding.stamp)
+            return Circumstances(runs, camera, self._clock.at(finding.stamp))
 
     def facts(self, facts: Facts) -> Facts:
         """The facts with the clock's state and the log of accesses as they are now."""

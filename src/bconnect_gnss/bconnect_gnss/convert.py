@@ -2,11 +2,13 @@
 
 from math import hypot, isfinite, nan
 
+from bconnect_msgs.msg import ClockState
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from sensor_msgs.msg import NavSatFix, NavSatStatus
 
 from bconnect_gnss.core.report import SECOND
+from bconnect_gnss.core.timing import ClockLook
 from bconnect_gnss.listening import Heard
 
 _GPS = 1  # NavSatStatus.SERVICE_GPS
@@ -59,4 +61,13 @@ def velocity_to_msg(heard: Heard, frame_id: str) -> TwistWithCovarianceStamped |
     variance = stddev**2 if isfinite(stddev) else -1.0  # -1: not known, as elsewhere in ROS
     for axis in range(6):
         made.twist.covariance[axis * 7] = variance if axis < 2 else -1.0
+    return made
+
+
+def clock_to_msg(look: ClockLook, now: int) -> ClockState:
+    """What is known of this machine's clock, at a moment of it [ns]."""
+    made = ClockState(
+        offset=look.offset, uncertainty=look.uncertainty, age=look.age, source=look.source
+    )
+    made.header.stamp = Time(sec=now // SECOND, nanosec=now % SECOND)
     return made

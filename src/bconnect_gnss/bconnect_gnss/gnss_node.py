@@ -10,11 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bconnect_msgs.msg import ClockState
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from sensor_msgs.msg import NavSatFix
 
 from bconnect_gnss.adapters.stream import Stream, open_stream
-from bconnect_gnss.convert import fix_to_msg, nothing_to_msg, velocity_to_msg
+from bconnect_gnss.convert import clock_to_msg, fix_to_msg, nothing_to_msg, velocity_to_msg
 from bconnect_gnss.listening import Heard, Listening
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
@@ -27,6 +28,7 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.gnss import GnssAddress, gnss_address
 
 LOOK = 0.2  # s
+CLOCK_PERIOD = 1.0  # s between two words on the clock
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # s before the next attempt
 SECOND = 1_000_000_000
 
@@ -58,6 +60,8 @@ class Gnss(BconnectNode):
         self._velocity = self.create_publisher(
             TwistWithCovarianceStamped, names.FIX_VELOCITY, qos.STREAM
         )
+        self._clock_state = self.create_publisher(ClockState, names.CLOCK_STATE, qos.STATE)
+        self._clock_told = float("-inf")
         self._listening = Listening(self._address.scheme)
         self._heard_at = time.monotonic()
         self._noise, self._utc = 0, 0
@@ -136,6 +140,7 @@ class Gnss(BconnectNode):
         if listening.noise > self._noise:
             self.health.drop("noise", listening.noise - self._noise)
             self._noise = listening.noise
+        self._tell_clock()
         offset = listening.timing.offset
         self.health.set("clock_offset", None if offset != offset else round(offset, 3))
         self.health.set("clock_agrees", listening.timing.agrees)
@@ -147,6 +152,11 @@ class Gnss(BconnectNode):
             self._heard_at = time.monotonic()
             self.health.state(WARN, "no fix: the receiver reports nothing")
             self.send(self._fix, nothing_to_msg(self.now(), self.params.frame_id))
+
+    def _tell_clock(self) -> None:
+        if time.monotonic() - self._clock_told >= CLOCK_PERIOD:
+            self._clock_told, now = time.monotonic(), self.now()
+            self.send(self._clock_state, clock_to_msg(self._listening.timing.look(now), now))
 
     def _lost(self, sentence: str) -> None:
         self.health.error(sentence)

@@ -17,6 +17,7 @@ class Talk(Protocol):
 
     complaint: str
     receivers: int | None
+    pulses: list[float]
 
     def put(self, line: bytes, arrived: int) -> list[Report]: ...
 
@@ -55,6 +56,8 @@ class Listening:
             except ValueError:
                 self.noise += 1
                 continue
+            while self.talk.pulses:
+                self.timing.pulse(arrived, self.talk.pulses.pop(0))
             for report in reports:
                 stamp = self.timing.stamp(report)
                 refused = self._gate.refuse(report, report.utc or stamp)

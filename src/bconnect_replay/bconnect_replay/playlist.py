@@ -77,6 +77,7 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     _add(ways, bag, there, here, names.FIX_VELOCITY, TwistWithCovarianceStamped, qos.STREAM)
     return ways
 
+    _add(ways, bag, there, here, names.CLOCK_STATE, msg.ClockState, qos.STATE)
 
 def plays(ways: dict[str, Way], topic: str) -> bool:
     """Whether a topic such as ``signals`` is among them."""

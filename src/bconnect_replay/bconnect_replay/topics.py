@@ -46,6 +46,7 @@ _OF_SITE: dict[str, tuple[Any, QoSProfile]] = {
     names.SITE_INFO: (msg.SiteInfo, qos.STATE),
     names.FIX: (NavSatFix, qos.STREAM),
     names.FIX_VELOCITY: (TwistWithCovarianceStamped, qos.STREAM),
+    names.CLOCK_STATE: (msg.ClockState, qos.STATE),
     names.SIGNALS: (msg.SignalState, qos.STREAM),
     names.FINDINGS: (msg.Finding, qos.EVENT),
     names.VIOLATIONS: (msg.Violation, qos.RECORD),

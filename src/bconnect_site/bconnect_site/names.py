@@ -33,6 +33,7 @@ SITE_INFO = "site_info"
 FIX = "fix"
 FIX_VELOCITY = "fix_velocity"
 REVIEW_CITATION = "review_citation"
+CLOCK_STATE = "clock_state"
 UPDATE_TOW_JOB = "update_tow_job"
 UPDATE_STICKER_TASK = "update_sticker_task"
 

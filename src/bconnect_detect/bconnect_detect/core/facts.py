@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from bconnect_detect.core.history import CameraLook, Run
-from bconnect_detect.core.manifest import Facts
+from bconnect_detect.core.history import CameraLook, GnssClock, Run
+from bconnect_detect.core.manifest import Facts, clock_to_plain
 from bconnect_detect.core.plain import Json, moment
 from bconnect_detect.core.sheet import ANGLES, DWELLS, SPEEDS, ZoneShape
 from bconnect_detect.core.types import SECOND, Finding
@@ -22,6 +22,7 @@ class Circumstances:
 
     signal: tuple[Run, ...] = ()
     camera: CameraLook | None = None
+    clock: GnssClock | None = None  # of a vehicle
 
 
 def window(finding: Finding) -> tuple[int, int]:
@@ -73,11 +74,7 @@ def build(finding: Finding, around: Circumstances, zone: ZoneShape | None, facts
             "image": [finding.width, finding.height],
             "trail": [[_number(x), _number(y)] for x, y in finding.trail],
         },
-        "clock": {
-            "synchronised": facts.clock.synchronised,
-            "source": facts.clock.source,
-            "max_error": facts.clock.max_error,
-        },
+        "clock": clock_to_plain(facts.clock),
         "software": facts.software,
         "model": facts.model,
         "model_sha256": facts.model_sha256,

@@ -11,6 +11,9 @@ from bconnect_site.kinds import CameraState, SignalAspect, SignalSource
 MOST_RUNS = 200  # per signal
 MOST_SIGNALS = 64
 MOST_LOOKS = 240  # of one camera; at 1 Hz four minutes
+SPARSE = 5 * SECOND  # between two looks at the clock that are kept
+WRONG = 0.5  # s that a clock may be off, beyond what is not known
+FAR = 120 * SECOND  # from a moment at which a look at the clock tells nothing of it
 FORGET = 900 * SECOND  # a case is sealed long before
 
 
@@ -98,6 +101,62 @@ class CameraHistory:
         """The look nearest to a stamp [ns]; None: nothing was heard."""
         looks = self._looks.get(camera, ())
         return min(looks, key=lambda look: abs(look.stamp - stamp), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class GnssClock:
+    """How this machine's clock stood to GNSS time. None: not known."""
+
+    stamp: int  # ns, this machine's clock
+    offset: float | None = None  # s, this machine's clock minus GNSS time
+    uncertainty: float | None = None  # s, half of the interval that surely holds it
+    age: float | None = None  # s since GNSS told
+    source: str = ""
+
+    def to_plain(self, stamp: int) -> dict[str, object]:
+        """As in manifests, for a moment [ns]: its age grows with the way to that."""
+        apart = abs(stamp - self.stamp) / SECOND
+        return {
+            "offset": self.offset,
+            "uncertainty": self.uncertainty,
+            "age": None if self.age is None else round(self.age + apart, 3),
+            "source": self.source or "none",
+        }
+
+    def fault(self, stamp: int) -> str:
+        """That the clock was surely wrong at a moment [ns], one sentence; empty: it was not."""
+        if self.offset is None or self.uncertainty is None:
+            return ""
+        if abs(self.offset) - self.uncertainty < WRONG or abs(stamp - self.stamp) > FAR:
+            return ""
+        ahead = "ahead of" if self.offset > 0 else "behind"
+        return (
+            f"this machine's clock was {abs(self.offset):.1f} s {ahead} GNSS time (known to "
+            f"{self.uncertainty:g} s): all stamps are that clock's, none was changed"
+        )
+
+
+class ClockHistory:
+    """What was heard of this machine's clock, bounded."""
+
+    def __init__(self) -> None:
+        self._looks: deque[GnssClock] = deque(maxlen=MOST_LOOKS)
+
+    def add(self, look: GnssClock) -> None:
+        """Takes a look; one a few seconds apart is kept, and each in which it was set."""
+        last = self._looks[-1] if self._looks else None
+        if last is None or not 0 <= look.stamp - last.stamp < SPARSE or _apart(last, look):
+            self._looks.append(look)
+
+    def at(self, stamp: int) -> GnssClock | None:
+        """The look nearest to a stamp [ns]; None: nothing was heard."""
+        return min(self._looks, key=lambda look: abs(look.stamp - stamp), default=None)
+
+
+def _apart(a: GnssClock, b: GnssClock) -> bool:
+    if a.offset is None or b.offset is None:
+        return (a.offset is None) != (b.offset is None)
+    return abs(a.offset - b.offset) > WRONG
 
 
 def _same(run: Run, reading: SignalReading) -> bool:

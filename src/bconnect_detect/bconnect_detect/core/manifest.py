@@ -41,6 +41,7 @@ class Clock:
     synchronised: bool | None = None  # None: unknown
     source: str = "unknown"  # who says so, or why nobody could
     max_error: float | None = None  # s; None: unknown
+    gnss: Json | None = None  # how it stood to GNSS time; None: nobody could tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,20 @@ def build(
         "model": facts.model,
         "model_sha256": facts.model_sha256,
         "catalogue_version": finding.catalogue_version,
-        "clock": {
-            "synchronised": facts.clock.synchronised,
-            "source": facts.clock.source,
-            "max_error": facts.clock.max_error,
-        },
+        "clock": clock_to_plain(facts.clock),
         "access_log": {"lines": facts.access_lines, "sha256": facts.access_sha256},
         **({"replayed_from": facts.replay} if facts.replay else {}),
     }
+
+
+def clock_to_plain(clock: Clock) -> Json:
+    """The clock's state; of a vehicle with how it stood to GNSS time."""
+    told: Json = {
+        "synchronised": clock.synchronised,
+        "source": clock.source,
+        "max_error": clock.max_error,
+    }
+    return told if clock.gnss is None else told | {"gnss": clock.gnss}
 
 
 def violation_to_plain(violation: Violation, facts: Facts) -> Json:

@@ -29,6 +29,7 @@ class NmeaTalk:
     receivers: int | None = None
 
     def __init__(self) -> None:
+        self.pulses: list[float] = []  # none: a serial line of sentences has no pulse
         self._epochs = Epochs()
 
     def put(self, line: bytes, arrived: int) -> list[Report]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bconnect_gnss.core.report import DOPPLER, SECOND, UERE, Report
 
-WATCH = b'?WATCH={"enable":true,"json":true};\n'
+WATCH = b'?WATCH={"enable":true,"json":true,"pps":true};\n'
 CONFIDENCE = 1.96  # gpsd's error model (DOP times 15 m) is meant at 95 %
 KEPT = 5 * SECOND  # ns for which a GST holds
 _REFUSED = frozenset({5, 7, 8})  # of TPV's status: dead reckoning, time only, simulated
@@ -21,6 +21,7 @@ class GpsdTalk:
     def __init__(self) -> None:
         self.complaint = ""
         self.receivers: int | None = None
+        self.pulses: list[float] = []  # s of offset, to be taken
         self._hdop = nan
         self._gst = (nan, nan, nan, 0)  # m east, north, up, and when
 
@@ -42,6 +43,8 @@ class GpsdTalk:
             self._gst = (east, north, up, arrived)
         elif kind == "ERROR":
             self.complaint = str(said.get("message", ""))[:200]
+        elif kind == "PPS":
+            self.pulses += _pulse(said)
         elif kind == "DEVICES" and isinstance(said.get("devices"), list):
             self.receivers = len(said["devices"])
         return []
@@ -80,6 +83,16 @@ class GpsdTalk:
         if not (isfinite(east) and isfinite(north)):
             east = north = self._hdop * UERE / sqrt(2.0)
         return east, north, up, False
+
+
+def _pulse(said: dict[str, Any]) -> list[float]:
+    """s, the clock minus GNSS time at a pulse; empty where it does not tell."""
+    names = ("clock_sec", "clock_nsec", "real_sec", "real_nsec")
+    found = [said.get(name) for name in names]
+    if not all(isinstance(v, int) and abs(v) < 1 << 62 for v in found):
+        return []
+    clock, clock_ns, real, real_ns = found
+    return [((clock - real) * SECOND + clock_ns - real_ns) / SECOND]  # type: ignore[operator]
 
 
 def _number(said: dict[str, Any], name: str) -> float:
