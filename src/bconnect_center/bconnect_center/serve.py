@@ -120,6 +120,7 @@ def _check_audit(house: House) -> int:
 def _serve(house: House, loaded: Loaded) -> int:
     import uvicorn
 
+    from bconnect_center.listeners import Listeners
     from bconnect_center.web.app import create_app
 
     listen = loaded.file.listen
@@ -144,5 +145,10 @@ def _serve(house: House, loaded: Loaded) -> int:
     )
     print(f"{loaded.file.title}: {address(loaded)}", flush=True)
     server = uvicorn.Server(config)
-    server.run()
+    listeners = Listeners(house)
+    listeners.start()
+    try:
+        server.run()
+    finally:
+        listeners.close()
     return 0 if server.started else 1

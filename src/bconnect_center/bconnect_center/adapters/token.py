@@ -1,0 +1,32 @@
+"""The word by which pages and listeners of one centre know each other."""
+
+import os
+import secrets
+from pathlib import Path
+
+from bconnect_site.errors import ConfigError
+
+NAME = "listener.token"
+
+
+def token_of(root: Path) -> str:
+    """The token, made at the first call; its file is readable by its owner only.
+
+    Raises ConfigError where it can neither be read nor made.
+    """
+    path = root / NAME
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    if len(token) < 32:
+        raise ConfigError(f"{path}: holds no token; remove the file, a new one is made")
+    return token
