@@ -59,7 +59,7 @@ def asset(name: str) -> str:
 
 
 def language_of(request: Request) -> str:
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = getattr(request.state, "language", request.cookies.get(LANGUAGE_COOKIE, ""))
     return chosen if chosen in LANGUAGES else house_of(request).file.language
 
 
