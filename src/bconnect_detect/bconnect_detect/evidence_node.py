@@ -34,7 +34,7 @@ from bconnect_node import health
 from bconnect_node.base import BconnectNode
 from bconnect_node.qos import EVENT, RECORD, STATE, STREAM
 from bconnect_node.run import run
-from bconnect_site import names
+from bconnect_site import at_rest, names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen
 
@@ -72,6 +72,8 @@ class EvidenceNode(BconnectNode):
         loaded = load_frozen(self.params.site_file)
         self._site = loaded.site.site
         store = Path(self.params.evidence_dir)
+        if loaded.site.evidence.at_rest == "encrypted" and not self.params.replay:
+            at_rest.check(store, f"{loaded.shown}: evidence.at_rest")
         keys = Path(self.params.keys_dir or store.parent / "keys")
         self._sealer, self._around = make_sealer(loaded, store, keys)
         self._sealer.facts = replace(self._sealer.facts, replay=self.params.replay)

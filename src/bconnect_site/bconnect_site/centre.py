@@ -1,7 +1,7 @@
 """The command centre a site sends its sealed violations to."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -35,3 +35,11 @@ class CentreSettings(Strict):
     ca: Text | None = Field(default=None, description="certificate to trust (PEM); none: system's")
     rate: float = Field(default=0.0, ge=0.0, description="bytes/s at most; 0: no cap")
     most_bytes: int = Field(default=20 << 30, ge=1 << 20, description="bytes that may wait")
+    erase: Literal["never", "received", "packed"] = Field(
+        default="never",
+        description="when sealed folders are erased here: by retention only; after the centre's "
+        "signed receipt; or once they wait in the spool, encrypted to the centre",
+    )
+    erase_hours: float = Field(
+        default=24.0, ge=0.0, le=87600.0, description="h a sealed folder is kept after that"
+    )

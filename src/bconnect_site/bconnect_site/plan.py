@@ -260,6 +260,8 @@ def _spool(loaded: LoadedSite, layout: StateLayout) -> list[NodeSpec]:
         "ca": str(resolve_path(loaded, centre.ca)) if centre.ca else "",
         "rate": centre.rate,
         "most_bytes": centre.most_bytes,
+        "erase": centre.erase,
+        "erase_hours": centre.erase_hours,
     }
     namespace = names.site_ns(site.site)
     return [_node("bconnect_spool", "spool_node:Spool", "spool", namespace, parameters)]

@@ -49,6 +49,10 @@ class EvidenceSettings(Strict):
     retention_days: int = Field(
         default=90, ge=1, le=3650, description="days until evidence without a case is erased"
     )
+    at_rest: Literal["any", "encrypted"] = Field(
+        default="any",
+        description="encrypted: it starts only if the store's disk is (LUKS, dm-crypt or fscrypt)",
+    )
     min_free_bytes: int = Field(
         default=1 << 30, ge=0, description="bytes of disk left free; below this nothing is written"
     )

@@ -25,13 +25,14 @@ from bconnect_site import names
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
 from bconnect_site.keys import Keyring, publics
+from bconnect_site.sealed import ERASED, MANIFEST
 from bconnect_spool.adapters.box import Box, SpoolError, SpoolFull
 from bconnect_spool.adapters.tus_client import LinkError, Refused, TusClient
 from bconnect_spool.core.item import Item
 from bconnect_spool.core.pace import Allowance, Backoff, next_of
 from bconnect_spool.courier import Courier, Packer
+from bconnect_spool.keeping import Keeper, Keeping
 
-MANIFEST = "manifest.json"
 SECOND = 1_000_000_000
 DAY = 86400 * SECOND
 LOOK = 0.5  # s
@@ -54,6 +55,8 @@ class SpoolParams:
     rate: float = field(0.0, "bytes/s at most; 0: no cap", minimum=0.0)
     most_bytes: int = field(20 << 30, "of what waits", minimum=1 << 20)
     remember_days: int = field(90, "receipts are kept", minimum=1)
+    erase: str = field("never", "sealed folders", choices=("never", "received", "packed"))
+    erase_hours: float = field(24.0, "h that they are kept after that", minimum=0.0)
 
 
 class Spool(BconnectNode):
@@ -84,7 +87,10 @@ class Spool(BconnectNode):
             verify=p.ca or True,
         )
         self.at_close(self._client.close)
-        self._courier = Courier(self._box, self._client, next(iter(known.values())))
+        centre = next(iter(known.values()))
+        self._courier = Courier(self._box, self._client, centre)
+        keeping = Keeping(p.erase, p.erase_hours)
+        self._keeper = Keeper(self._store, self._box, keys, p.unit, centre, keeping)
         self._inbox: queue.Queue[tuple[str, str, int]] = queue.Queue(10_000)
         self._news = threading.Event()
         self._refused: dict[str, int] = {}  # item to when; as many as wait
@@ -106,6 +112,7 @@ class Spool(BconnectNode):
             if time.monotonic() - looked > RESCAN:
                 looked = time.monotonic()
                 self._look_through(stop)
+                self._erase(stop)
                 self._box.forget(self.now() - self.params.remember_days * DAY)
             with suppress(queue.Empty):
                 self._pack(*self._inbox.get(timeout=LOOK))
@@ -118,9 +125,18 @@ class Spool(BconnectNode):
             if stop.is_set():
                 return
             id_ = manifest.parent.name
-            if not self._box.knows(id_) and ".partial" not in id_:
+            fresh = not self._box.knows(id_) and not (manifest.parent / ERASED).exists()
+            if fresh and ".partial" not in id_:
                 stamp = int(manifest.stat().st_mtime_ns)
                 self._pack(id_, str(manifest.relative_to(self._store)), stamp)
+
+    def _erase(self, stop: threading.Event) -> None:
+        """What the centre has, or what lies encrypted, need not lie here too."""
+        for told in self._keeper.sweep(self.now(), stop.is_set):
+            if ": " in told:
+                self.health.error(told)
+            else:
+                self.health.tick("erased")
 
     def _pack(self, id_: str, manifest: str, stamp: int) -> None:
         folder = (self._store / manifest).resolve().parent

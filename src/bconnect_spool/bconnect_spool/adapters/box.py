@@ -69,6 +69,21 @@ class Box:
         """Whether it waits or was receipted."""
         return id_ in self._kept or (self._done / f"{id_}.json").is_file()
 
+    def receipt(self, id_: str) -> tuple[bytes, bytes] | None:
+        """The centre's word on an item and its signature; None: it has not come."""
+        try:
+            return from_text((self._done / f"{id_}.json").read_bytes())
+        except (OSError, Malformed):
+            return None
+
+    def packed_at(self, id_: str) -> int | None:
+        """ns, when an item that waits was packed; None: it does not wait."""
+        kept = self._kept.get(id_)
+        try:
+            return None if kept is None else kept.file.stat().st_mtime_ns
+        except OSError:
+            return None
+
     def addresses(self) -> "Addresses":
         """Where uploads that were begun go on; outlives a restart."""
         return Addresses(self.folder)
