@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bconnect_msgs.msg import CameraStatus, Capture, CaptureRequest, Evidence
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
 from .core.captures import CaptureJob
@@ -74,6 +74,13 @@ def status_to_msg(
         clock_offset=offset,
         clock_source=source,
     )
+
+
+def video_to_msg(data: bytes, form: str, stamp: int, frame_id: str) -> CompressedImage:
+    """One encoded packet; ``form``: h264 or h265, as Annex B."""
+    msg = CompressedImage(header=_header(stamp, frame_id), format=form)
+    msg._data = memoryview(data)  # the setter would look at each byte
+    return msg
 
 
 def camera_info_to_msg(

@@ -36,6 +36,7 @@ from .core.ring import EncodedRing
 from .core.status import RateMeter, Verdict, judge
 from .core.types import Packet, Picture, SourceError
 from .cutting import cut
+from .video_out import VideoOut
 from .watching import Watch
 
 STATUS_PERIOD = 0.25  # s between looks at the state; published on change and once a second
@@ -89,6 +90,7 @@ class CameraDriver(BconnectNode):
         self._frames = FramePublisher(self, names.IMAGE_RAW)
         self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, SENSOR)
         self._status = self.create_publisher(CameraStatus, names.CAMERA_STATUS, STATE)
+        self._video = VideoOut(self, p.frame_id)
         self._captures = self.create_publisher(Capture, names.CAPTURES, EVENT)
         self.create_subscription(CaptureRequest, names.CAPTURE_REQUESTS, self._on_request, EVENT)
         self._feed = Feed(
@@ -137,6 +139,7 @@ class CameraDriver(BconnectNode):
 
     def _on_packet(self, packet: Packet) -> None:
         self._ring.append(packet)
+        self._video.offer(packet, self._ring.last)
         self.health.tick("packets")
 
     def _on_picture(self, picture: Picture) -> None:

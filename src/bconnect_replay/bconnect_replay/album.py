@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from bconnect_camera.core.annexb import FORMATS, begins
 from bconnect_camera.core.pacing import Decimator
 from bconnect_camera.core.types import SECOND, Packet, StreamInfo
 from bconnect_replay.adapters import jpeg, video
 from bconnect_replay.adapters.bag import BagReader
 from bconnect_replay.adapters.bag_types import VIDEO
-from bconnect_replay.core.annexb import FORMATS, begins
 from bconnect_replay.core.reading import stamp_of
 from bconnect_site import names
 
@@ -60,16 +60,29 @@ def shots(
     Every file of a recording begins with the packets since the last key frame again. Raises
     ValueError: a picture is none, or carries no stamp.
     """
-    said: set[int] = set()  # stamps of the group
+    once = _Once()
     for _, data, _ in bag.raw([topic], start, stop):
         shot = shot_of(bag, topic, data)
-        if shot.form:
-            if shot.begins and shot.stamp not in said:
-                said.clear()
-            elif shot.stamp in said:
-                continue
-            said.add(shot.stamp)
-        yield shot
+        if once.fresh(shot):
+            yield shot
+
+
+class _Once:
+    """Knows the packets of the last group again."""
+
+    def __init__(self) -> None:
+        self._said: set[int] = set()  # stamps
+
+    def fresh(self, shot: Shot) -> bool:
+        """Whether a shot has not been seen."""
+        if not shot.form:
+            return True
+        if shot.stamp in self._said:
+            return False
+        if shot.begins:
+            self._said.clear()
+        self._said.add(shot.stamp)
+        return True
 
 
 def shot_of(bag: BagReader, topic: str, data: bytes) -> Shot:
@@ -100,7 +113,7 @@ class Pictures:
     def __init__(self, size: tuple[int, int] | None = None, rate: float = 0.0) -> None:
         self._size, self._pace = size, Decimator(rate)
         self._decoder: video.Decoder | None = None
-        self._form = ""
+        self._form, self._once = "", _Once()
 
     def look(self, shot: Shot) -> Iterator[tuple[int, video.Image]]:
         """(stamp in ns, BGR picture) of what a shot completes. Raises ValueError."""
@@ -110,6 +123,8 @@ class Pictures:
             return
         if self._decoder is None or self._form != shot.form:
             self._form, self._decoder = shot.form, video.Decoder(shot.form)
+        if not self._once.fresh(shot):
+            return
         yield from self._shown(self._decoder.feed(shot.data, shot.stamp))
 
     def rest(self) -> Iterator[tuple[int, video.Image]]:
@@ -175,14 +190,15 @@ def _lag(bag: BagReader, topic: str) -> int:
 
 
 def _info(shot: Shot, before: StreamInfo | None) -> StreamInfo:
-    header = b""
+    """What the packets of a group belong to: the stream before, where it goes on."""
     if shot.form:
+        width, height, sets, header = video.describe(shot.form, shot.data)
         codec = FORMATS[shot.form]
-        width, height, header = video.describe(shot.form, shot.data)
     else:
-        codec = "mjpeg"
+        codec, sets, header = "mjpeg", b"", b""
         height, width = jpeg.decode(shot.data).shape[:2] if before is None else (0, 0)
-    if before is not None and (before.codec, before.header) == (codec, header):
+    if before is not None and (before.codec, before.extradata) == (codec, sets):
         return before
     session = 1 if before is None else before.session + 1
-    return StreamInfo(session, codec, width, height, Fraction(1, _TICKS), b"", "from a bag", header)
+    base = Fraction(1, _TICKS)
+    return StreamInfo(session, codec, width, height, base, sets, "from a bag", header)

@@ -13,21 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_msgs.msg import SiteInfo
-from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
 from bconnect_node import qos, stamps
 from bconnect_node.base import BconnectNode
 from bconnect_node.frames import Frame, FramePublisher
 from bconnect_node.health import OK
-from bconnect_node.images import ImageError, from_image
 from bconnect_node.parameters import field
 from bconnect_node.run import run
-from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.bag import BagReader
-from bconnect_replay.album import picture_topic
+from bconnect_replay.adapters.bag_types import VIDEO
+from bconnect_replay.album import Pictures, picture_topic, shot_of
 from bconnect_replay.answering import Answers
 from bconnect_replay.core.schedule import Pace
 from bconnect_replay.inputs import bag_folder, recorded_as
@@ -41,7 +38,7 @@ CLOCK_PERIOD = 10_000_000  # ns of bag time between two ticks of /clock
 STEP = 100_000_000  # ns of bag time that one step lets pass
 LONGEST_SLEEP = 0.05  # s
 
-Send = Callable[[bytes], object]
+Send = Callable[[bytes, int], None]  # CDR as the bag has it, shift of its stamps in ns
 
 
 @dataclass(frozen=True)
@@ -89,9 +86,9 @@ class Player(BconnectNode):
         self._listened: list[Callable[[], bool]] = []
         self._info = f"{names.site_ns(self._site.site)}/{names.SITE_INFO}"
         self._model = False
-        if any(way.to.endswith(names.IMAGE_RAW) for way in self._ways.values()):
+        if any(way.camera for way in self._ways.values()):
             self._await_model()
-        self._sends = {topic: self._send_of(way) for topic, way in self._ways.items()}
+        self._sends = {topic: self._send_of(topic, way) for topic, way in self._ways.items()}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         first = self._bag.start + round(p.start * 1e9)
@@ -201,10 +198,9 @@ class Player(BconnectNode):
             if not self._until(stamp + shift, stop):
                 return
             try:
-                data = self._bag.current(topic, data)
-                self._sends[topic](self._ways[topic].shifted(data, shift))
+                self._sends[topic](data, shift)
                 self.health.tick("messages")
-            except (ImageError, ValueError) as error:
+            except ValueError as error:
                 self.health.drop("bad message")
                 self.health.error(f"{topic}: {error}")
 
@@ -233,24 +229,32 @@ class Player(BconnectNode):
 
     # -- publishers ------------------------------------------------------------------------
 
-    def _send_of(self, way: Way) -> Send:
-        if way.message in (Image, CompressedImage):
-            frames = FramePublisher(self, way.to)
-            self._listened.append(frames.wanted)
-            return lambda data: frames.publish(_frame(way, data))
+    def _send_of(self, topic: str, way: Way) -> Send:
+        if way.camera:
+            return self._send_pictures(topic, way)
         publisher = self.create_publisher(way.message, way.to, way.profile)
         self._listened.append(lambda: publisher.get_subscription_count() > 0)
-        return lambda data: self.send(publisher, data)
 
+        def send(data: bytes, shift: int) -> None:
+            self.send(publisher, way.shifted(self._bag.current(topic, data), shift))
 
-def _frame(way: Way, data: bytes) -> Frame:
-    message = deserialize_message(data, way.message)
-    if not (message.header.stamp.sec or message.header.stamp.nanosec):
-        raise ValueError("a picture carries no stamp; nothing can be judged by it")
-    if way.message is Image:
-        return from_image(message)
-    picture = jpeg.decode(bytes(message.data))
-    return Frame(stamps.to_ns(message.header.stamp), message.header.frame_id, picture)
+        return send
+
+    def _send_pictures(self, topic: str, way: Way) -> Send:
+        frames = FramePublisher(self, way.to)
+        self._listened.append(frames.wanted)
+        frame_id = names.optical_frame(self._site.site, way.camera)
+        settings = self._site.cameras[way.camera].detect
+        # The camera itself gives its stream at this size and rate; single pictures had it.
+        whole = self._bag.topics[topic].type == VIDEO
+        size = (settings.width, settings.height) if whole else None
+        pictures = Pictures(size, settings.rate if whole else 0.0)
+
+        def send(data: bytes, shift: int) -> None:
+            for stamp, image in pictures.look(shot_of(self._bag, topic, data)):
+                frames.publish(Frame(stamp + shift, frame_id, image))
+
+        return send
 
 
 def main() -> int:

@@ -7,27 +7,29 @@ from bconnect_msgs import msg
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CompressedImage, Image, NavSatFix
+from sensor_msgs.msg import Image, NavSatFix
 
 from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagError, BagReader
+from bconnect_replay.album import JPEG, KINDS, picture_topic
 from bconnect_replay.inputs import recorded_as
-from bconnect_replay.topics import JPEG
 from bconnect_site import names
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.model import Site
 
-_IMAGES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage}
+# What a detector saw on the street comes first: the same pictures, less to decode.
+SEEN = (JPEG, names.IMAGE_RAW, names.VIDEO)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One topic's way: its message, the topic it goes to, how."""
+    """One topic's way: its message, the topic it goes to, how. Pictures go as ``Image``."""
 
     message: Any
     to: str
     profile: QoSProfile
     latched: bool = False
+    camera: str = ""  # of pictures
 
     def shifted(self, data: bytes, shift: int) -> bytes:
         """The message with its header's stamp ``shift`` ns later."""
@@ -54,11 +56,11 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     for camera in site.cameras:
         here = names.camera_ns(site.site, camera)
         there = names.camera_ns(recorded, camera)
-        picture = given.get(camera) or _picture(bag, there)
+        picture = given.get(camera) or picture_topic(bag, there, SEEN)
         if images or given:
             if picture:
-                kind = _IMAGES[bag.topics[picture].type]
-                ways[picture] = Way(kind, f"{here}/{names.IMAGE_RAW}", qos.SENSOR)
+                to = f"{here}/{names.IMAGE_RAW}"
+                ways[picture] = Way(Image, to, qos.SENSOR, camera=camera)
         else:
             _add(ways, bag, there, here, names.DETECTIONS, msg.RoadUserArray, qos.STREAM)
         _add(ways, bag, there, here, names.CAMERA_STATUS, msg.CameraStatus, qos.STATE)
@@ -75,9 +77,9 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     _add(ways, bag, there, here, names.SIGNALS, msg.SignalState, qos.STREAM)
     _add(ways, bag, there, here, names.FIX, NavSatFix, qos.STREAM)
     _add(ways, bag, there, here, names.FIX_VELOCITY, TwistWithCovarianceStamped, qos.STREAM)
+    _add(ways, bag, there, here, names.CLOCK_STATE, msg.ClockState, qos.STATE)
     return ways
 
-    _add(ways, bag, there, here, names.CLOCK_STATE, msg.ClockState, qos.STATE)
 
 def plays(ways: dict[str, Way], topic: str) -> bool:
     """Whether a topic such as ``signals`` is among them."""
@@ -99,14 +101,6 @@ def _add(
         ways[held.name] = Way(message, f"{here}/{topic}", profile, latched)
 
 
-def _picture(bag: BagReader, there: str) -> str:
-    for topic in (f"{there}/{JPEG}", f"{there}/{names.IMAGE_RAW}"):
-        held = bag.topics.get(topic)
-        if held is not None and held.count and held.type in _IMAGES:
-            return topic
-    return ""
-
-
 def given_topics(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
     """The picture topics somebody names, by camera. Raises ConfigError."""
     given: dict[str, str] = {}
@@ -119,8 +113,8 @@ def given_topics(site: Site, bag: BagReader, image_topics: list[str]) -> dict[st
                 f'image topic: no camera is called "{camera}"{suggest(camera, site.cameras)}'
             )
         held = bag.topics.get(topic)
-        if held is None or held.type not in _IMAGES:
-            pictures = [t.name for t in bag.topics.values() if t.type in _IMAGES]
+        if held is None or held.type not in KINDS:
+            pictures = [t.name for t in bag.topics.values() if t.type in KINDS]
             raise BagError(
                 f'{bag.folder}: no image topic "{topic}"; found: {", ".join(pictures) or "none"}'
             )

@@ -20,8 +20,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("site", help="name of a site in config/, or a site file")
     parser.add_argument("--out", type=Path, help="the bag; default SITE_1, SITE_2, ... here")
-    parser.add_argument("--no-images", action="store_true", help="without pictures")
-    parser.add_argument("--image-rate", type=float, default=0.0, metavar="HZ", help="at most")
+    parser.add_argument(
+        "--images",
+        choices=("jpeg", "encoded", "none"),
+        help="pictures as JPEG of detection size, or as the cameras encode them (H.264, H.265), "
+        "full size; default: what the site file says (record:)",
+    )
+    parser.add_argument("--no-images", action="store_true", help="the same as --images none")
+    parser.add_argument(
+        "--image-rate", type=float, default=0.0, metavar="HZ", help="at most, of JPEG"
+    )
     parser.add_argument("--split-mb", type=float, default=1024.0, help="a file; 0: no limit")
     parser.add_argument("--split-minutes", type=float, default=10.0, help="a file; 0: no limit")
     options = parser.parse_args(argv)
@@ -44,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parameters = {
             "site_file": str(frozen),
             "folder": str(folder),
-            "images": "none" if options.no_images else "jpeg",
+            "images": "none" if options.no_images else options.images or "",
             "image_rate": options.image_rate,
             "split_bytes": int(options.split_mb * 1_000_000),
             "split_seconds": 60.0 * options.split_minutes,

@@ -1,4 +1,4 @@
-"""recorder: everything a site says into a bag, pictures as JPEG.
+"""recorder: everything a site says into a bag, pictures as JPEG or as the camera encodes them.
 
 The callbacks fill a bounded queue; one worker encodes and writes. What cannot be written in
 time is dropped and counted, pictures first.
@@ -16,6 +16,7 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage
 
+from bconnect_camera.core.annexb import begins
 from bconnect_node import qos, stamps
 from bconnect_node.base import BconnectNode
 from bconnect_node.frames import Frame, FrameSubscription
@@ -25,15 +26,18 @@ from bconnect_node.run import run
 from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.adapters.bag_file import BagRecording, TopicInfo
+from bconnect_replay.adapters.bag_types import VIDEO, encoded
 from bconnect_replay.core.splitting import Split
-from bconnect_replay.topics import TopicOf, image_topic, jpeg_topic, topics_of
+from bconnect_replay.topics import TopicOf, image_topic, jpeg_topic, topics_of, video_topic
 from bconnect_site import names
 from bconnect_site.frozen import load_frozen
+from bconnect_site.model import Site
 
 MOST_WAITING = 4000  # messages; pictures only while half as many wait
 MOST_UNREAD = 200  # messages of one topic
 FLUSH_PERIOD = 2.0  # s
 PATIENCE = 5.0  # s to wait after the disk failed
+FOR_VIDEO = 15.0  # s without encoded pictures until it is said
 FOR_SITE_INFO = 8.0  # s to wait for it, so that it goes first
 SECOND = 1_000_000_000
 
@@ -44,14 +48,16 @@ class RecorderParams:
 
     site_file: str = field(description="the site")
     folder: str = field(description="folder of the new bag")
-    images: str = field("jpeg", "pictures", choices=("jpeg", "none"))
+    images: str = field(
+        "", "pictures; empty: as the site says", choices=("", "jpeg", "encoded", "none")
+    )
     image_rate: float = field(0.0, "Hz a camera at most; 0: every picture", minimum=0.0)
     quality: int = field(85, "of the JPEG", minimum=1, maximum=100)
     split_bytes: int = field(1 << 30, "a file at most; 0: no limit", minimum=0)
     split_seconds: float = field(600.0, "s a file at most; 0: no limit", minimum=0.0)
 
 
-Waiting = tuple[TopicInfo, bytes | Frame, int]
+Waiting = tuple[TopicInfo, Any, int]  # CDR bytes, a Frame or an encoded packet (CompressedImage)
 
 
 class Recorder(BconnectNode):
@@ -79,13 +85,25 @@ class Recorder(BconnectNode):
                 _deep(topic.profile),
                 raw=True,
             )
-        if p.images == "jpeg":
-            for camera in site.cameras:
-                info = _info_of(jpeg_topic(site, camera))
-                FrameSubscription(
-                    self, image_topic(site, camera).name, partial(self._on_frame, info)
-                )
+        self._silent: dict[str, str] = {}  # topics of encoded pictures not yet heard: camera
+        for name, camera in site.cameras.items():
+            self._take_pictures(site, name, p.images or camera.record)
+        self._begun = self.now()
         self.worker("writer", self._write_all)
+
+    def _take_pictures(self, site: Site, camera: str, how: str) -> None:
+        if how == "jpeg":
+            info = _info_of(jpeg_topic(site, camera))
+            FrameSubscription(self, image_topic(site, camera).name, partial(self._on_frame, info))
+        elif how == "encoded":
+            topic = video_topic(site, camera)
+            self._silent[topic.name] = camera
+            self.create_subscription(
+                topic.message,
+                topic.name,
+                partial(self._on_video, TopicInfo(topic.name, VIDEO, grouped=True)),
+                _deep(topic.profile),
+            )
 
     # -- callbacks -------------------------------------------------------------------------
 
@@ -99,6 +117,11 @@ class Recorder(BconnectNode):
             return
         self._newest[topic.name] = frame.stamp
         self._hand_over((topic, frame, self.now()), MOST_WAITING // 2)
+
+    def _on_video(self, topic: TopicInfo, message: CompressedImage) -> None:
+        self._silent.pop(topic.name, None)
+        self.health.tick("video")
+        self._hand_over((topic, message, self.now()), MOST_WAITING // 2)
 
     def _hand_over(self, what: Waiting, most: int) -> None:
         with self._wake:
@@ -125,29 +148,49 @@ class Recorder(BconnectNode):
                     self._bag.flush()
                     self.health.set("messages", self._bag.messages)
                     self.health.set("files", self._bag.files)
+                    self._miss_video()
             except BagError as error:
                 self._give_up(error, stop)
 
     def _wait_for_site_info(self, stop: threading.Event) -> None:
         """What the site is goes first; without it after a while."""
-        begun = self.now()
-        while not stop.is_set() and self.now() - begun < FOR_SITE_INFO * SECOND:
+        since = self.now()
+        while not stop.is_set() and self.now() - since < FOR_SITE_INFO * SECOND:
             with self._wake:
                 first = next((w for w in self._queue if w[0].name == self._info), None)
                 if first is not None:
+                    begun = self._queue[0][2]
                     self._queue.remove(first)
-                    self._queue.appendleft((first[0], first[1], self._queue[0][2]))
+                    self._queue.appendleft((first[0], first[1], begun))
                     return
                 self._wake.wait(0.2)
         self.health.error("no site_info was heard: the bag does not say what recorded it")
 
-    def _write(self, topic: TopicInfo, what: bytes | Frame, stamp: int) -> None:
+    def _miss_video(self) -> None:
+        if self._silent and self.now() - self._begun > FOR_VIDEO * SECOND:
+            missed = ", ".join(sorted(self._silent.values()))
+            self.health.error(
+                f"no encoded pictures were heard of {missed}: is the camera up, and its stream "
+                "H.264 or H.265? Others are recorded as jpeg"
+            )
+
+    def _write(self, topic: TopicInfo, what: Any, stamp: int) -> None:
         if self._bag is None:
             self._bag = self._new_bag()
             self.health.state(OK, "recording again")
-        data = what if isinstance(what, bytes) else self._jpeg(what)
-        self._bag.write(topic, data, stamp)
-        self.health.tick("messages")
+        data, alone = self._cdr(what)
+        if self._bag.write(topic, data, stamp, alone):
+            self.health.tick("messages")
+
+    def _cdr(self, what: Any) -> tuple[bytes, bool]:
+        """A message as the bag keeps it, and whether an encoded picture begins a group."""
+        if isinstance(what, bytes):
+            return what, False
+        if isinstance(what, Frame):
+            return self._jpeg(what), False
+        data, header = bytes(what.data), what.header
+        stamp = stamps.to_ns(header.stamp)
+        return encoded(stamp, header.frame_id, data, what.format), begins(data, what.format)
 
     def _jpeg(self, frame: Frame) -> bytes:
         message = CompressedImage()

@@ -11,10 +11,10 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, NavSatFix
 
 from bconnect_node import qos
+from bconnect_replay.album import JPEG
 from bconnect_site import names
 from bconnect_site.model import Site
 
-JPEG = f"{names.IMAGE_RAW}/compressed"  # as image_transport names it
 DIAGNOSTICS = "/diagnostics"
 
 
@@ -83,3 +83,9 @@ def jpeg_topic(site: Site, camera: str) -> TopicOf:
     """A camera's pictures as a bag keeps them."""
     name = f"{names.camera_ns(site.site, camera)}/{JPEG}"
     return TopicOf(name, CompressedImage, qos.STREAM, camera)
+
+
+def video_topic(site: Site, camera: str) -> TopicOf:
+    """A camera's encoded stream as it travels."""
+    name = f"{names.camera_ns(site.site, camera)}/{names.VIDEO}"
+    return TopicOf(name, CompressedImage, qos.EVENT, camera)

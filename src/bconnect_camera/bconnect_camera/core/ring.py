@@ -74,6 +74,11 @@ class EncodedRing:
                 return None
             return self._groups[0][0].stamp, max(p.stamp for p in self._groups[-1])
 
+    def last(self) -> Sequence[Packet]:
+        """The packets from the last key frame on."""
+        with self._lock:
+            return tuple(self._groups[-1]) if self._groups else ()
+
     def groups(self) -> list[Sequence[Packet]]:
         """The groups of pictures, oldest first; the last one may still grow elsewhere."""
         with self._lock:

@@ -6,7 +6,9 @@ whole chunk (adapters/bag_rescue.py).
 """
 
 import os
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -20,18 +22,21 @@ from bconnect_replay.adapters.bag_types import BagError, offered_qos, own_types
 from bconnect_replay.core.splitting import Split
 
 CHUNK = 64 * 1024  # bytes; what a kill can cost
+MOST_GROUPED = 32 << 20  # bytes of one topic kept for the next file
 METADATA_VERSION = 9  # of rosbag2: Jazzy and later
 DISTRO = "kilted"
 
 
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
-    """A topic of a bag. ``latched``: offered to late readers; ``repeat``: heads every file."""
+    """A topic of a bag. ``latched``: offered to late readers; ``repeat``: its last message heads
+    every file; ``grouped``: so do those since the last that could be understood alone."""
 
     name: str
     type: str
     latched: bool = False
     repeat: bool = False
+    grouped: bool = False
     digest: str = ""  # RIHS01 hash of the type; empty: of this version's
     qos: str = ""  # offered QoS as YAML; empty: as ``latched`` says
 
@@ -101,7 +106,7 @@ class BagFile:
             schema = self._writer.register_schema(topic.type, "ros2msg", text)
             self._schemas[topic.type] = schema
         qos = yaml.safe_dump(_qos_of(topic), sort_keys=False)
-        told = {"offered_qos_profiles": qos, "topic_type_hash": own_types().hash_rihs01(topic.type)}
+        told = {"offered_qos_profiles": qos, "topic_type_hash": _digest_of(topic.type)}
         return int(self._writer.register_channel(topic.name, "cdr", schema, told))
 
 
@@ -118,6 +123,7 @@ class BagRecording:
         self.folder, self._split = folder, split
         self._topics: dict[str, TopicInfo] = {}
         self._latched: dict[str, bytes] = {}
+        self._groups: dict[str, list[bytes]] = {}
         self._done: list[FileInfo] = []
         try:
             folder.mkdir(parents=True)
@@ -135,19 +141,38 @@ class BagRecording:
         """How many messages were written."""
         return sum(f.messages for f in self._infos())
 
-    def write(self, topic: TopicInfo, data: bytes, stamp: int) -> None:
-        """Appends a CDR message. The last latched one of each topic heads every later file."""
+    def write(self, topic: TopicInfo, data: bytes, stamp: int, begins: bool = False) -> bool:
+        """Appends a CDR message. The last latched one of each topic heads every later file.
+
+        begins: of a grouped topic, it can be understood alone. One that follows nothing of the
+        kind in its file is left out: False.
+        """
         if topic.name not in self._topics:
             if topic.type not in own_types().types:
                 raise BagError(f"{topic.name}: the definition of {topic.type} is not known here")
             self._topics[topic.name] = topic
+        if begins:
+            self._groups[topic.name] = []
         try:
             file = self._current(stamp)
+            if topic.grouped and not begins and topic.name not in file.info.counts:
+                return False
             file.write(topic, data, stamp)
         except (OSError, McapError) as error:
             raise self._failed(error) from error
         if topic.repeat:
             self._latched[topic.name] = data
+        if topic.grouped:
+            self._keep(topic.name, data)
+        return True
+
+    def _keep(self, name: str, data: bytes) -> None:
+        group = self._groups.get(name)
+        if group is None:
+            return
+        group.append(data)
+        if sum(map(len, group)) > MOST_GROUPED:
+            del self._groups[name]  # the next file begins without it
 
     def flush(self) -> None:
         """Hands what is written to the system and tells the metadata."""
@@ -177,6 +202,9 @@ class BagRecording:
             self._file = file
             for name, data in self._latched.items():
                 file.write(self._topics[name], data, stamp)
+            for name, group in self._groups.items():
+                for data in group:
+                    file.write(self._topics[name], data, stamp)
             self._tell()
         return file
 
@@ -219,7 +247,7 @@ def write_metadata(folder: Path, files: list[FileInfo], topics: list[TopicInfo])
                     "type": topic.type,
                     "serialization_format": "cdr",
                     "offered_qos_profiles": _qos_of(topic),
-                    "type_description_hash": topic.digest or own_types().hash_rihs01(topic.type),
+                    "type_description_hash": topic.digest or _digest_of(topic.type),
                 },
                 "message_count": counts.get(topic.name, 0),
             }
@@ -246,6 +274,17 @@ def write_metadata(folder: Path, files: list[FileInfo], topics: list[TopicInfo])
     os.replace(temporary, folder / "metadata.yaml")
 
 
+@cache
+def _digest_of(kind: str) -> str:
+    return str(own_types().hash_rihs01(kind))
+
+
 def _qos_of(topic: TopicInfo) -> Any:
-    told = yaml.safe_load(topic.qos) if topic.qos else None
-    return told if isinstance(told, list) else dump_qos_v9([offered_qos(topic.latched)])
+    # A copy of its own each time: YAML would write an alias for one it has met.
+    return deepcopy(_qos(topic.qos, topic.latched))
+
+
+@cache
+def _qos(text: str, latched: bool) -> Any:
+    told = yaml.safe_load(text) if text else None
+    return told if isinstance(told, list) else dump_qos_v9([offered_qos(latched)])

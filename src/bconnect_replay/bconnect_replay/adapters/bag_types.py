@@ -67,6 +67,15 @@ def definitions() -> Path:
     return share
 
 
+def encoded(stamp: int, frame_id: str, data: Any, form: str) -> bytes:
+    """A packet as CDR of the message for encoded pictures. ``form``: h264 or h265, Annex B."""
+    types = own_types()
+    time = make(types, "builtin_interfaces/msg/Time", sec=stamp // 10**9, nanosec=stamp % 10**9)
+    packet = np.frombuffer(data, np.uint8)
+    message = make(types, VIDEO, timestamp=time, frame_id=frame_id, data=packet, format=form)
+    return bytes(types.serialize_cdr(message, VIDEO))
+
+
 def offered_qos(latched: bool) -> Qos:
     """What a topic of ours offers: reliable, and the last message kept where latched."""
     return Qos(

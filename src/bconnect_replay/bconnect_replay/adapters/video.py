@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bconnect_replay.core.annexb import FORMATS, begins
+from bconnect_camera.core.annexb import FORMATS, begins
 from bconnect_site.errors import ConfigError
 
 Image = NDArray[np.uint8]
@@ -93,8 +93,8 @@ def bgr(frame: Any) -> Image:
     return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def describe(form: str, data: bytes) -> tuple[int, int, bytes]:
-    """(width, height, NUT header) of a stream, by a packet to begin with.
+def describe(form: str, data: bytes) -> tuple[int, int, bytes, bytes]:
+    """(width, height, parameter sets, NUT header) of a stream, by a packet to begin with.
 
     Raises ValueError when it says nothing of the kind.
     """
@@ -109,6 +109,7 @@ def describe(form: str, data: bytes) -> tuple[int, int, bytes]:
                 first.pts = first.dts = 0
                 first.time_base, first.stream, first.is_keyframe = stream.time_base, template, True
                 out.mux(first)
-            return context.width, context.height, buffer.getvalue()
+            sets = bytes(context.extradata or b"")
+            return context.width, context.height, sets, buffer.getvalue()
     except (av.FFmpegError, ValueError, IndexError, KeyError) as error:
         raise ValueError(f"{len(data)} bytes begin no {form} video: {error}") from None
