@@ -14,7 +14,6 @@ from typing import Any
 from bconnect_enforce.core.records import EvidenceFile, Offence, Violation
 from bconnect_site import erasing, letter
 from bconnect_site import keys as site_keys
-from bconnect_site import letter
 from bconnect_site import sealed as seal
 from bconnect_site.errors import ConfigError
 from bconnect_site.keys import Keyring, PublicKey
