@@ -30,9 +30,13 @@ def start(request: Request, session: SignedIn) -> Response:
     return RedirectResponse(first, 303)
 
 
+def _oidc(request: Request) -> bool:
+    return house_of(request).file.oidc is not None
+
+
 @router.get("/login", include_in_schema=False)
 def login_page(request: Request, next: str = "/") -> Response:
-    return page(request, "login.html", next=inside(next), sentence="", name="")
+    return page(request, "login.html", next=inside(next), sentence="", name="", oidc=_oidc(request))
 
 
 @router.post("/login", include_in_schema=False)
@@ -52,17 +56,24 @@ def login(
         wait = "too many" in str(error)
         key = "door.too_many" if wait else "door.wrong"
         return page(
-            request, "login.html", 429 if wait else 401, next=inside(next), sentence=key, name=name
-        )
+            request, "login.html", 429 if wait else 401, next=inside(next), sentence=key, name=name,
+            oidc=_oidc(request),
+        )  # fmt: skip
     return let_in(request, person, inside(next))
 
 
 def let_in(request: Request, person: Person, to: str) -> Response:
-    """A new session for the browser."""
+    """A new session for the browser, and on to the page."""
+    response = RedirectResponse(to, 303)
+    give_session(request, response, person)
+    return response
+
+
+def give_session(request: Request, response: Response, person: Person) -> None:
+    """Opens a session and gives its cookie."""
     house = house_of(request)
     secret, _ = house.people.open_session(person, address_of(request), house.now())
     guard.note(request, person, "signed in")
-    response = RedirectResponse(to, 303)
     response.set_cookie(
         cookie_name(house),
         secret,
@@ -71,7 +82,6 @@ def let_in(request: Request, person: Person, to: str) -> Response:
         samesite="strict",
         path="/",
     )
-    return response
 
 
 @router.post("/logout", include_in_schema=False)
