@@ -121,7 +121,7 @@ class _AnyName(Mapping[str, str]):
     """An environment in which every name is set, to nothing that could be opened."""
 
     def __getitem__(self, key: str) -> str:
-        return os.environ.get(key, "")
+        return os.environ.get(key) or "nowhere"
 
     def __contains__(self, key: object) -> bool:
         return True

@@ -18,7 +18,7 @@ from bconnect_enforce.core.mouth import Guard, Mouth
 from bconnect_enforce.core.sound import Sound
 from bconnect_enforce.core.studio import Line, NoSound, Studio
 from bconnect_enforce.core.voice import Quiet
-from bconnect_site.environment import expand_env
+from bconnect_site.environment import expand_env, value_of
 from bconnect_site.errors import ConfigError
 from bconnect_site.fields import ENV
 from bconnect_site.horns import G711_RATE, http_address, rtp_address
@@ -88,7 +88,7 @@ def _horn(adapter: str, address: str) -> Mouth:
 def _expanded(address: str, env: Mapping[str, str]) -> str:
     """With the environment's values; a user or password may hold any character."""
     head, at, tail = address.rpartition("@")
-    quoted = {name: quote(env.get(name, ""), safe="") for name in ENV.findall(head)}
+    quoted = {name: quote(value_of(name, env, "address"), safe="") for name in ENV.findall(head)}
     return expand_env(head, quoted, "address") + at + expand_env(tail, env, "address")
 
 
