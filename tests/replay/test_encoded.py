@@ -19,7 +19,8 @@ from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.adapters.bag_file import BagRecording, TopicInfo
 from bconnect_replay.adapters.bag_types import VIDEO, encoded
-from bconnect_replay.album import Pictures, groups, shots
+from bconnect_replay.album import Pictures, shots
+from bconnect_replay.bag_ring import groups
 from bconnect_replay.core.splitting import Split
 from bconnect_replay.player_node import Player
 from bconnect_replay.recorder_node import Recorder

@@ -12,6 +12,7 @@ import yaml
 from replay_scenes import SITE, SITE_FILE, T0, write_info, write_status, write_users
 
 from bconnect_detect.core.detector import Detections
+from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.adapters.video import pictures
 from bconnect_replay.inputs import open_inputs
@@ -105,3 +106,62 @@ def test_bad_sources_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     (folder / "site.yaml").write_text(yaml.safe_dump(site))
     with pytest.raises(ConfigError, match=r"needs file://\.\.\. to be looked at again"):
         watch(folder, None, tmp_path / "three", Bright())
+
+
+def bright(n: int) -> np.ndarray:
+    """What ``film`` shows, 10 pictures a second."""
+    image = np.zeros((360, 640, 3), np.uint8)
+    image[120:160, 40 + 6 * n : 100 + 6 * n] = 255
+    return image
+
+
+def test_the_pictures_a_bag_holds_are_seen_without_the_cameras_files(tmp_path: Path) -> None:
+    """As `bconnect record` leaves them; stamps are those of the pictures."""
+    made = tmp_path / "made"
+    made.mkdir()
+    site = {**SITE_FILE, "cameras": {"utara": {**SITE_FILE["cameras"]["utara"]}}}
+    site["cameras"]["utara"]["source"] = "rtsp://example.org/1"
+    (made / "site.yaml").write_text(yaml.safe_dump(site))
+    with BagWriter(made / "bag") as bag:
+        write_info(bag)
+        for n in range(80):
+            stamp = T0 + n * 100_000_000
+            kind, data = "sensor_msgs/msg/CompressedImage", jpeg.encode(bright(n), 90)
+            header = bag.header(stamp)
+            picture = bag.make(kind, header=header, data=np.frombuffer(data, np.uint8))
+            bag.write(f"/{SITE}/utara/image_raw/compressed", picture, stamp + 30_000_000)
+    bag, site = watch(made, None, tmp_path / "out", Bright())
+    assert site == made / "site.yaml"
+    with BagReader(bag) as found:
+        assert set(found.topics) == {f"/{SITE}/site_info", f"/{SITE}/utara/detections"}
+        first = next(found.messages([f"/{SITE}/utara/detections"]))
+    assert first[2] == T0 and first[1].x_min[0] == pytest.approx(40, abs=8)
+    (line,) = judged(bag, site, tmp_path)
+    assert line["kind"] == "wrong_way"
+
+
+def test_encoded_pictures_are_seen(tmp_path: Path) -> None:
+    from test_encoded import TOPIC, recorded, stream
+
+    made = recorded(tmp_path / "made", stream(pictures=50), users=False)
+    bag, _ = watch(made, None, tmp_path / "out", Bright())
+    with BagReader(bag) as found:
+        assert TOPIC not in found.topics
+        stamps = [stamp for _, _, stamp in found.raw([f"/{SITE}/utara/detections"])]
+    assert stamps[0] == T0 and 15 <= len(stamps) <= 21
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3 of Humble"])
+def test_another_recorders_pictures_are_seen_where_it_is_told(tmp_path: Path, storage: str) -> None:
+    from test_foreign import RAW, stock_bag
+
+    site = tmp_path / "tangan.yaml"
+    site.write_text(yaml.safe_dump(SITE_FILE))
+    made = stock_bag(tmp_path / "bag", storage)
+    bag, told = watch(made, site, tmp_path / "out", Bright(), [f"utara={RAW}"])
+    assert told == site
+    with BagReader(bag) as found:
+        assert found.topics[f"/{SITE}/utara/detections"].count == 8
+    unstamped = stock_bag(tmp_path / "unstamped", storage, stamps=False)
+    with pytest.raises(ConfigError, match=r"/gate_a/camera/image_raw: a picture carries no stamp"):
+        watch(unstamped, site, tmp_path / "out2", Bright(), [f"utara={RAW}"])

@@ -1,22 +1,21 @@
-"""The pictures of a bag: JPEG, raw or encoded, as pictures to look at or as packets to cut from."""
+"""The pictures of a bag: JPEG, raw or encoded, to look at."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from bconnect_camera.core.annexb import FORMATS, begins
 from bconnect_camera.core.pacing import Decimator
-from bconnect_camera.core.types import SECOND, Packet, StreamInfo
+from bconnect_camera.core.types import SECOND
 from bconnect_replay.adapters import jpeg, video
-from bconnect_replay.adapters.bag import BagReader
+from bconnect_replay.adapters.bag import BagError, BagReader
 from bconnect_replay.adapters.bag_types import VIDEO
 from bconnect_replay.core.reading import stamp_of
 from bconnect_site import names
+from bconnect_site.errors import ConfigError, suggest
+from bconnect_site.model import Site
 
 PRESSED, RAW = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image"
 KINDS = (VIDEO, PRESSED, RAW)
@@ -26,7 +25,6 @@ NAMES = (names.VIDEO, JPEG, names.IMAGE_RAW)
 GROUP = 12 * SECOND  # ns: the longest group of pictures that is looked for
 LATE = 2 * SECOND  # ns a picture may be recorded after its neighbours
 QUALITY = 95
-_TICKS = 90_000  # a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,27 @@ def picture_topic(bag: BagReader, there: str, best: Sequence[str] = NAMES) -> st
         if held is not None and held.count and held.type in KINDS:
             return held.name
     return ""
+
+
+def given_topics(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
+    """The picture topics somebody names, by camera. Raises ConfigError."""
+    given: dict[str, str] = {}
+    for text in image_topics:
+        camera, equals, topic = text.partition("=")
+        if not equals:
+            raise ConfigError(f'image topic: found "{text}", needs camera=/topic')
+        if camera not in site.cameras:
+            raise ConfigError(
+                f'image topic: no camera is called "{camera}"{suggest(camera, site.cameras)}'
+            )
+        held = bag.topics.get(topic)
+        if held is None or held.type not in KINDS:
+            pictures = [t.name for t in bag.topics.values() if t.type in KINDS]
+            raise BagError(
+                f'{bag.folder}: no image topic "{topic}"; found: {", ".join(pictures) or "none"}'
+            )
+        given[camera] = topic
+    return given
 
 
 def shots(
@@ -108,17 +127,25 @@ def _pixels(message: Any) -> video.Image:
 
 
 class Pictures:
-    """Shots of one camera into pictures of a size, at most ``rate`` Hz (0: every one)."""
+    """Shots of one camera into pictures of a size, at most ``rate`` Hz (0: every one).
 
-    def __init__(self, size: tuple[int, int] | None = None, rate: float = 0.0) -> None:
-        self._size, self._pace = size, Decimator(rate)
+    near: only those seen between two moments [ns].
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int] | None = None,
+        rate: float = 0.0,
+        near: tuple[int, int] | None = None,
+    ) -> None:
+        self._size, self._pace, self._near = size, Decimator(rate), near
         self._decoder: video.Decoder | None = None
         self._form, self._once = "", _Once()
 
     def look(self, shot: Shot) -> Iterator[tuple[int, video.Image]]:
         """(stamp in ns, BGR picture) of what a shot completes. Raises ValueError."""
         if not shot.form:
-            if self._pace.wants(shot.stamp):
+            if self._wants(shot.stamp):
                 yield shot.stamp, self._fit(jpeg.decode(shot.data))
             return
         if self._decoder is None or self._form != shot.form:
@@ -134,71 +161,50 @@ class Pictures:
 
     def _shown(self, frames: list[tuple[int, Any]]) -> Iterator[tuple[int, video.Image]]:
         for stamp, frame in frames:
-            if self._pace.wants(stamp):
+            if self._wants(stamp):
                 yield stamp, self._fit(video.bgr(frame))
+
+    def _wants(self, stamp: int) -> bool:
+        if self._near is not None and not self._near[0] <= stamp <= self._near[1]:
+            return False
+        return self._pace.wants(stamp)
 
     def _fit(self, image: video.Image) -> video.Image:
         return image if self._size is None else video.sized(image, self._size)
 
 
-def groups(bag: BagReader, topic: str, start: int, end: int) -> list[list[Packet]]:
-    """Groups of packets with what was seen between two moments [ns], as a camera's ring has them.
-
-    Raises ValueError: a picture is none.
-    """
-    lag = _lag(bag, topic)
-    found = shots(bag, topic, start - GROUP + lag, end + LATE + lag)
-    runs = [[shot for _, shot in run] for _, run in groupby(_numbered(found), key=itemgetter(0))]
-    runs = [run for run in runs if run[0].begins]
-    # Pictures that are shown in another order than they come are decoded earlier than shown.
-    early = max(
-        (t - s.stamp for run in runs for s, t in zip(run, _sorted(run), strict=True)), default=0
-    )
-    made: list[list[Packet]] = []
-    info, decoded = None, -early * _TICKS // SECOND
-    for run in runs:
-        info = _info(run[0], info)
-        group = []
-        for shot, moment in zip(run, _sorted(run), strict=True):
-            decoded = max(decoded + 1, _ticks(moment - early))
-            pts = max(decoded, _ticks(shot.stamp))
-            group.append(Packet(info, shot.stamp, pts, decoded, shot.begins, shot.data))
-        made.append(group)
-    return made
-
-
-def _sorted(run: list[Shot]) -> list[int]:
-    return sorted(shot.stamp for shot in run)
-
-
-def _ticks(stamp: int) -> int:
-    return stamp * _TICKS // SECOND
-
-
-def _numbered(found: Iterator[Shot]) -> Iterator[tuple[int, Shot]]:
-    """Each shot with the number of its group."""
-    number = 0
-    for shot in found:
-        number += shot.begins
-        yield number, shot
-
-
-def _lag(bag: BagReader, topic: str) -> int:
+def lag_of(bag: BagReader, topic: str) -> int:
     """How much later than seen [ns] pictures were recorded, by the first one."""
     _, data, recorded = next(bag.raw([topic]))
     return recorded - shot_of(bag, topic, data).stamp
 
 
-def _info(shot: Shot, before: StreamInfo | None) -> StreamInfo:
-    """What the packets of a group belong to: the stream before, where it goes on."""
-    if shot.form:
-        width, height, sets, header = video.describe(shot.form, shot.data)
-        codec = FORMATS[shot.form]
-    else:
-        codec, sets, header = "mjpeg", b"", b""
-        height, width = jpeg.decode(shot.data).shape[:2] if before is None else (0, 0)
-    if before is not None and (before.codec, before.extradata) == (codec, sets):
-        return before
-    session = 1 if before is None else before.session + 1
-    base = Fraction(1, _TICKS)
-    return StreamInfo(session, codec, width, height, base, sets, "from a bag", header)
+def around(bag: BagReader, topic: str, moment: int) -> Iterator[tuple[int, video.Image]]:
+    """(stamp, full picture) of what was seen within a second of a moment [ns]; see ``seen``."""
+    lag = lag_of(bag, topic)
+    start, stop = moment - GROUP + lag, moment + LATE + lag
+    pictures = Pictures(near=(moment - SECOND, moment + SECOND))
+    yield from _looked(bag, topic, shots(bag, topic, start, stop), pictures)
+
+
+def seen(
+    bag: BagReader, topic: str, size: tuple[int, int], rate: float
+) -> Iterator[tuple[int, video.Image]]:
+    """(stamp in ns, BGR picture) of a picture topic, at most ``rate`` Hz.
+
+    Raises BagError: a picture is none, or carries no stamp.
+    """
+    yield from _looked(bag, topic, shots(bag, topic), Pictures(size, rate))
+
+
+def _looked(
+    bag: BagReader, topic: str, found: Iterator[Shot], pictures: Pictures
+) -> Iterator[tuple[int, video.Image]]:
+    try:
+        for shot in found:
+            yield from pictures.look(shot)
+        yield from pictures.rest()
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise BagError(f"{bag.folder}: {topic}: {error}") from None

@@ -18,7 +18,7 @@ from bconnect_node import qos
 from bconnect_node.base import BconnectNode
 from bconnect_replay.adapters.bag import BagReader
 from bconnect_replay.adapters.bag_types import VIDEO
-from bconnect_replay.album import groups
+from bconnect_replay.bag_ring import groups
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 

@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from bconnect_detect.core.sheet import make_sheet, zone_shape
 from bconnect_detect.core.types import SECOND, Finding, SignalReading, Tracks
-from bconnect_replay.adapters import jpeg
 from bconnect_replay.adapters.account_picture import Image, picture, png
+from bconnect_replay.album import around, picture_topic
 from bconnect_replay.core.pipeline import Pipeline
-from bconnect_replay.core.reading import stamp_of
 from bconnect_replay.core.witnessing import AFTER, Account, Recollection
 from bconnect_replay.inputs import Inputs, open_inputs
 from bconnect_replay.routes import findings_of, grounds, judge_of, routes_of, trackers
+from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import word
-from bconnect_site.names import IMAGE_RAW
 
 SHORTEST = 6  # characters of an id that may stand for it
 APART = SECOND // 2  # ns between the deciding moment and a picture that may show it
@@ -121,19 +118,15 @@ class _Watcher(Pipeline):
 
 def _scene(inputs: Inputs, finding: Finding) -> Image | None:
     """The camera's picture nearest to the deciding moment, where the bag holds pictures."""
-    topic = inputs.topic(finding.camera, f"{IMAGE_RAW}/compressed")
-    if not inputs.has(topic):
+    topic = picture_topic(inputs.bag, names.camera_ns(inputs.recorded, finding.camera))
+    if not topic:
         return None
-    best: tuple[int, Any] | None = None
-    for _, message, _ in inputs.bag.messages([topic]):
-        apart = abs(stamp_of(message.header.stamp) - finding.stamp)
+    best: tuple[int, Image] | None = None
+    for stamp, image in around(inputs.bag, topic, finding.stamp):
+        apart = abs(stamp - finding.stamp)
         if best is None or apart < best[0]:
-            best = (apart, message)
-        elif apart > best[0] + 5 * SECOND:
-            break
-    if best is None or best[0] > APART:
-        return None
-    return np.asarray(jpeg.decode(bytes(best[1].data)), np.uint8)
+            best = (apart, image)
+    return best[1] if best is not None and best[0] <= APART else None
 
 
 def _sheet(inputs: Inputs, finding: Finding) -> Any:

@@ -24,11 +24,11 @@ from bconnect_node.parameters import field
 from bconnect_node.run import run
 from bconnect_replay.adapters.bag import BagReader
 from bconnect_replay.adapters.bag_types import VIDEO
-from bconnect_replay.album import Pictures, picture_topic, shot_of
+from bconnect_replay.album import Pictures, given_topics, picture_topic, shot_of
 from bconnect_replay.answering import Answers
 from bconnect_replay.core.schedule import Pace
 from bconnect_replay.inputs import bag_folder, recorded_as
-from bconnect_replay.playlist import Way, given_topics, ways_of
+from bconnect_replay.playlist import Way, ways_of
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.frozen import load_frozen

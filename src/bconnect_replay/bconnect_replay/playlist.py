@@ -11,10 +11,9 @@ from sensor_msgs.msg import Image, NavSatFix
 
 from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagError, BagReader
-from bconnect_replay.album import JPEG, KINDS, picture_topic
+from bconnect_replay.album import JPEG, given_topics, picture_topic
 from bconnect_replay.inputs import recorded_as
 from bconnect_site import names
-from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.model import Site
 
 # What a detector saw on the street comes first: the same pictures, less to decode.
@@ -99,24 +98,3 @@ def _add(
     if held is not None and held.count:
         latched = profile.durability == qos.STATE.durability
         ways[held.name] = Way(message, f"{here}/{topic}", profile, latched)
-
-
-def given_topics(site: Site, bag: BagReader, image_topics: list[str]) -> dict[str, str]:
-    """The picture topics somebody names, by camera. Raises ConfigError."""
-    given: dict[str, str] = {}
-    for text in image_topics:
-        camera, equals, topic = text.partition("=")
-        if not equals:
-            raise ConfigError(f'image topic: found "{text}", needs camera=/topic')
-        if camera not in site.cameras:
-            raise ConfigError(
-                f'image topic: no camera is called "{camera}"{suggest(camera, site.cameras)}'
-            )
-        held = bag.topics.get(topic)
-        if held is None or held.type not in KINDS:
-            pictures = [t.name for t in bag.topics.values() if t.type in KINDS]
-            raise BagError(
-                f'{bag.folder}: no image topic "{topic}"; found: {", ".join(pictures) or "none"}'
-            )
-        given[camera] = topic
-    return given

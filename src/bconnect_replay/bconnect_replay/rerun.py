@@ -48,12 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FOUND", help="folder; else found/ beside it")
     parser.add_argument("--from-tracks", action="store_true", help="take the bag's own tracks")
     parser.add_argument(
-        "--from-images", action="store_true", help="detect in the cameras' files anew (slow)"
+        "--from-images",
+        action="store_true",
+        help="detect anew in the bag's pictures, else in the cameras' files (slow)",
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="CAMERA=TOPIC",
+        help="the same, for bags of other recorders: where a camera's pictures are",
     )
     options = parser.parse_args(argv)
     out = options.out or _beside(options.bag)
     result = rerun(
-        options.bag, options.site, out=out, tracks=options.from_tracks, images=options.from_images
+        options.bag,
+        options.site,
+        out=out,
+        tracks=options.from_tracks,
+        images=options.from_images,
+        image_topics=options.image,
     )
     for warning in result.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -75,15 +89,19 @@ def rerun(
     out: str | Path,
     tracks: bool = False,
     images: bool = False,
+    image_topics: Sequence[str] = (),
 ) -> Result:
     """Judges a bag (or a folder with ``bag/`` and ``site.yaml``) into the folder ``out``.
 
-    tracks: take the bag's tracks even where it holds detections. images: detect in the
-    cameras' files; what was detected lies in ``out/detections``. Raises ConfigError.
+    tracks: take the bag's tracks even where it holds detections. images: detect in the bag's
+    pictures, else in the cameras' files; what was detected lies in ``out/detections``.
+    image_topics: "camera=/topic" of another recorder's pictures. Raises ConfigError.
     """
     bag, out = Path(bag), Path(out)
-    if images:
-        bag, site = _watched(bag, site, out)
+    if images or image_topics:
+        from bconnect_replay.watch import watch
+
+        bag, site = watch(bag, site, out, image_topics=image_topics)
     inputs = open_inputs(Path(bag), site, out)
     with inputs.bag:
         result = judge_bag(inputs, tracks)
@@ -93,13 +111,6 @@ def rerun(
     except OSError as error:
         raise ConfigError(f"{out}: cannot be written: {error.strerror}") from None
     return result
-
-
-def _watched(bag: Path, site: str | Path | None, out: Path) -> tuple[Path, Path]:
-    """A bag of what the detector sees in the cameras' files, and the site file."""
-    from bconnect_replay.watch import site_file, watch
-
-    return watch(bag, site, out), site_file(bag, site)
 
 
 def judge_bag(inputs: Inputs, from_tracks: bool = False) -> Result:

@@ -1,11 +1,12 @@
-"""What the detector and the lamps say of the cameras' files, written as a bag to judge.
+"""What the detector and the lamps say of pictures, written as a bag to judge.
 
-Nothing here is measured against a clock: the first picture of every file is the bag's begin.
+Pictures are those the bag holds, else the cameras' files. Nothing here is measured against a
+clock: the first picture of every file is the bag's begin.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,10 @@ from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.lamp import Lamp, crop, read_head
 from bconnect_detect.core.types import SignalReading, Tracks
 from bconnect_replay.adapters.bag import BagReader, BagWriter
+from bconnect_replay.adapters.bag_rescue import needs_rescue
 from bconnect_replay.adapters.video import Image, pictures
-from bconnect_replay.inputs import bag_folder
+from bconnect_replay.album import KINDS, given_topics, picture_topic, seen
+from bconnect_replay.inputs import bag_folder, open_inputs
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.loaded import LoadedSite
@@ -35,14 +38,42 @@ class Detect(Protocol):
     def detect(self, image: Image, /) -> Any: ...
 
 
-def watch(path: Path, site: str | Path | None, out: Path, detector: Detect | None = None) -> Path:
-    """A folder with site.yaml and a file for each camera, seen anew: ``out/detections``.
+def watch(
+    path: Path,
+    site: str | Path | None,
+    out: Path,
+    detector: Detect | None = None,
+    image_topics: Sequence[str] = (),
+) -> tuple[Path, Path]:
+    """What is seen anew, as a bag ``out/detections``, and the site file it is judged by.
 
-    What a bag beside the files says of signals, plates and camera states is taken over.
-    A bag made before is made anew. Raises ConfigError.
+    path: a bag with pictures, or a folder with site.yaml, a file for each camera, and perhaps a
+    bag. What the bag says of signals, plates and camera states is taken over. image_topics:
+    "camera=/topic" for bags of other recorders. A bag made before is made anew. Raises ConfigError.
     """
-    loaded = load_site(site_file(path, site))
-    files = _files(loaded)
+    folder = bag_folder(path)
+    if not (folder / "metadata.yaml").is_file() and not needs_rescue(folder):
+        loaded = load_site(_site_file(path, site))
+        return _watch(loaded, None, {}, out, detector), loaded.path
+    out.mkdir(parents=True, exist_ok=True)
+    inputs = open_inputs(path, site, out, foreign=bool(image_topics))
+    with inputs.bag:
+        loaded, bag = inputs.loaded, inputs.bag
+        given = given_topics(loaded.site, bag, list(image_topics))
+        there = {c: names.camera_ns(inputs.recorded, c) for c in loaded.site.cameras}
+        topics = {c: given.get(c) or picture_topic(bag, space) for c, space in there.items()}
+        held = {camera: topic for camera, topic in topics.items() if topic}
+        return _watch(loaded, bag, held, out, detector), loaded.path
+
+
+def _watch(
+    loaded: LoadedSite,
+    old: BagReader | None,
+    held: Mapping[str, str],
+    out: Path,
+    detector: Detect | None,
+) -> Path:
+    files = _files(loaded, held)
     detector = detector or OnnxDetector(
         resolve(loaded.site.detector.model, os.environ),
         confidence=min(loaded.site.detector.confidence, loaded.site.tracker.track_low_thresh),
@@ -55,35 +86,37 @@ def watch(path: Path, site: str | Path | None, out: Path, detector: Detect | Non
             raise ConfigError(f"{target}: is no bag of an earlier rerun; choose another --out")
         shutil.rmtree(target)
     out.mkdir(parents=True, exist_ok=True)
-    beside = bag_folder(path)
     with BagWriter(target) as bag:
-        start = SOME_DAY
-        if (beside / "metadata.yaml").is_file():
-            start = _take_over(beside, bag, loaded.site)
-        for camera, file in files.items():
-            for found, readings in _look(loaded.site, camera, file, start, detector):
+        start = _take_over(old, bag, loaded.site) if old is not None else SOME_DAY
+        for camera, settings in loaded.site.cameras.items():
+            size, rate = (settings.detect.width, settings.detect.height), settings.detect.rate
+            if camera in held and old is not None:
+                shown = seen(old, held[camera], size, rate)
+            else:
+                shown = ((start + t, image) for t, image in pictures(files[camera], rate, size))
+            for found, readings in _look(loaded.site, camera, shown, detector):
                 _write_users(bag, loaded.site.site, found)
                 for reading in readings:
                     _write_signal(bag, loaded.site.site, reading)
     return target
 
 
-def site_file(path: Path, site: str | Path | None) -> Path:
-    """The file of the site asked for, else site.yaml of a folder or beside a bag."""
-    if site is not None:
-        return resolve_site(site)
-    return (path.parent if (path / "metadata.yaml").is_file() else path) / "site.yaml"
+def _site_file(path: Path, site: str | Path | None) -> Path:
+    return resolve_site(site) if site is not None else path / "site.yaml"
 
 
-def _files(loaded: LoadedSite) -> dict[str, Path]:
+def _files(loaded: LoadedSite, held: Mapping[str, str]) -> dict[str, Path]:
+    """The files of cameras whose pictures no bag holds. Raises ConfigError."""
     files: dict[str, Path] = {}
     wrong: list[str] = []
     for name, camera in loaded.site.cameras.items():
+        if name in held:
+            continue
         url = source_url(loaded, camera)
         if not url.startswith("file://"):
             wrong.append(
-                f"{loaded.shown}: cameras.{name}.source: found {camera.source}, "
-                "needs file://... to be looked at again"
+                f"{loaded.shown}: cameras.{name}.source: found {camera.source}, needs file://... "
+                "to be looked at again, or a bag that holds its pictures"
             )
         files[name] = Path(url.removeprefix("file://"))
     if wrong:
@@ -91,22 +124,27 @@ def _files(loaded: LoadedSite) -> dict[str, Path]:
     return files
 
 
-def _take_over(folder: Path, bag: BagWriter, site: Site) -> int:
+def _take_over(old: BagReader, bag: BagWriter, site: Site) -> int:
     """Copies what the pictures do not say; returns when the old bag began, ns."""
-    seen = {name for name, signal in site.signals.items() if signal.adapter == "lamp_vision"}
-    with BagReader(folder) as old:
-        kept = [t for t in old.topics if t.rpartition("/")[2] not in (names.DETECTIONS, "tracks")]
-        for topic, data, stamp in old.raw(kept):
-            type_name = old.topics[topic].type
-            if type_name == _SIGNAL and old.decode(topic, data).signal in seen:
-                continue
-            latched = topic.rpartition("/")[2] in (names.SITE_INFO, names.CAMERA_STATUS)
-            bag.write_raw(topic, type_name, data, stamp, latched)
-        return old.start
+    lamps = {name for name, signal in site.signals.items() if signal.adapter == "lamp_vision"}
+    kept = [
+        topic.name
+        for topic in old.topics.values()
+        if topic.name.rpartition("/")[2] not in (names.DETECTIONS, names.TRACKS)
+        and topic.type not in KINDS
+        and topic.type in bag.types.types
+    ]
+    for topic, data, stamp in old.raw(kept):
+        type_name = old.topics[topic].type
+        if type_name == _SIGNAL and old.decode(topic, data).signal in lamps:
+            continue
+        latched = topic.rpartition("/")[2] in (names.SITE_INFO, names.CAMERA_STATUS)
+        bag.write_raw(topic, type_name, old.current(topic, data), stamp, latched)
+    return old.start
 
 
 def _look(
-    site: Site, camera: str, file: Path, start: int, detector: Detect
+    site: Site, camera: str, shown: Iterable[tuple[int, Image]], detector: Detect
 ) -> Iterator[tuple[Tracks, list[SignalReading]]]:
     """(detections, readings of lamps) of each picture."""
     settings = site.cameras[camera].detect
@@ -116,8 +154,7 @@ def _look(
         for name, signal in site.signals.items()
         if signal.adapter == "lamp_vision" and signal.camera == camera
     ]
-    for since, image in pictures(file, settings.rate, size):
-        stamp = start + since
+    for stamp, image in shown:
         readings = []
         for lamp, region, horizontal in lamps:
             aspect, confidence = read_head(crop(image, region), horizontal)
