@@ -180,14 +180,16 @@ class ColourVotes:
         self._votes.expire(tracks.stamp)
         if tracks.colour is None and not len(self._votes):
             return tracks
-        found = np.zeros(len(tracks), np.uint8)
-        for row, track_id in enumerate(tracks.track_id.tolist()):
-            seen = 0 if tracks.colour is None else int(tracks.colour[row])
-            votes = self._votes.touch(track_id, tracks.stamp)
-            if seen:
-                votes *= s.fade
-                votes[seen] += 1.0
-            total, best = float(votes.sum()), int(votes.argmax())
-            if total > s.looks - 0.5 and votes[best] >= s.share * total:
-                found[row] = best
+        if not len(tracks):
+            return replace(tracks, colour=None)
+        known = [self._votes.touch(i, tracks.stamp) for i in tracks.track_id.tolist()]
+        votes = np.array(known)
+        if tracks.colour is not None:
+            for row in np.flatnonzero(tracks.colour).tolist():
+                votes[row] *= s.fade
+                votes[row, tracks.colour[row]] += 1.0
+                known[row][:] = votes[row]
+        total, best, most = votes.sum(axis=1), votes.argmax(axis=1), votes.max(axis=1)
+        agreed = (total > s.looks - 0.5) & (most >= s.share * total)
+        found = np.where(agreed, best, 0).astype(np.uint8)
         return replace(tracks, colour=found if found.any() else None)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bconnect_detect.core import geometry
 from bconnect_detect.core.footprint import Extent, Footprint, GroundView
 from bconnect_detect.core.memory import Memory
-from bconnect_detect.core.rule import Context, Place
+from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, SignalReading, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
@@ -290,10 +290,9 @@ class Line:
         """Rows of tracked vehicles on the road the line crosses."""
         if not len(tracks):
             return []
-        kinds = np.isin(tracks.kind, [int(kind) for kind in place.kinds])
-        along = self.along(geometry.feet(tracks.boxes))
+        along = self.along(feet_of(tracks))
         near = (along >= -strip) & (along <= 1 + strip)
-        return np.flatnonzero(kinds & near & real(tracks)).tolist()
+        return np.flatnonzero(of_kinds(tracks, place.kinds) & near & real(tracks)).tolist()
 
     def depth(self, point: Pair) -> float:
         """Pixels past the line in the direction of travel; negative: before it."""
@@ -319,6 +318,10 @@ class Line:
 
 def real(tracks: Tracks) -> NDArray[np.bool_]:
     """Rows that are tracked and whose box has an area."""
+    return tracks.once("real", lambda: _real(tracks))
+
+
+def _real(tracks: Tracks) -> NDArray[np.bool_]:
     has_area = (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
     return np.asarray(has_area & (tracks.track_id > 0), np.bool_)
 

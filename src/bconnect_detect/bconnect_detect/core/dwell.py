@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
-from bconnect_detect.core.crossing import no_foot
+from bconnect_detect.core.crossing import no_foot, real
 from bconnect_detect.core.queueing import Queue, QueueSettings
-from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds, trail_of
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
 from bconnect_detect.core.types import SECOND, Finding, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
@@ -84,8 +84,8 @@ class Dwell:
             return [], frozenset()
         polygon = geometry.to_pixels(self._region, tracks.width, tracks.height)
         share = self._shares(tracks, polygon)
-        known = (tracks.track_id > 0) & (tracks.boxes[:, 2:] > tracks.boxes[:, :2]).all(axis=1)
-        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
+        known = real(tracks)
+        kinds = of_kinds(tracks, self.place.kinds)
         rows = np.flatnonzero(known & kinds & (share >= self.settings.in_zone))
         outside = tracks.track_id[known & (share == 0.0)].tolist()
         return [tracks[int(row)] for row in rows], frozenset(outside)
@@ -96,21 +96,26 @@ class Dwell:
         view = self._queue.view
         if not view:
             return share
-        feet = geometry.feet(tracks.boxes)
+        feet = feet_of(tracks)
         reach = (tracks.boxes[:, 2:] - tracks.boxes[:, :2]).max(axis=1, keepdims=True)
         near = (feet >= polygon.min(axis=0) - reach) & (feet <= polygon.max(axis=0) + reach)
-        for row in np.flatnonzero(near.all(axis=1)):
-            user = tracks[int(row)]
-            heading = self._queue.heading(user, tracks.stamp)
-            middles = view.pixels(view.middles(user.kind, user.foot, heading))
-            if np.isfinite(middles).all() and not no_foot(user, tracks):
-                share[row] = geometry.inside(middles, polygon).mean()
+        rows = np.flatnonzero(near.all(axis=1))
+        if not len(rows):
+            return share
+        users = [tracks[row] for row in rows.tolist()]
+        ahead = np.array([self._queue.heading(user, tracks.stamp) for user in users])
+        middles = view.middles_of([user.kind for user in users], feet[rows], ahead)
+        seen = view.pixels_of(middles.reshape(-1, 2))
+        known = np.isfinite(seen).reshape(-1, 4).all(axis=1)
+        known &= np.array([not no_foot(user, tracks) for user in users])
+        by_middle = geometry.inside(seen, polygon).reshape(-1, 2).mean(axis=1)
+        share[rows[known]] = by_middle[known]
         return share
 
     def _waits(self, user: RoadUser, tracks: Tracks, context: Context) -> bool:
         """Whether it waits in a queue, or for an ambulance. Behind one who was found standing it
         does not, but it may be shut in for a while."""
-        stamp, place = tracks.stamp, self._queue.view.places(np.array((user.foot,)))[0]
+        stamp, place = tracks.stamp, np.array(self._queue.view.place(*user.foot))
         if context.emergencies.near(tracks.camera, place, stamp, stamp, self.settings.yielding):
             return True
         leader = self._queue.leader(user, stamp)

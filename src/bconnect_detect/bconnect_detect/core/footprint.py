@@ -6,8 +6,9 @@ so that its image has that foot; elsewhere the front of departing traffic lies s
 lower part of its box.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,9 @@ WIDTHS = {Kind.MOTORCYCLE: 0.75, Kind.BUS: 2.5, Kind.TRUCK: 2.2}  # m
 SHARES = {Kind.MOTORCYCLE: 0.36, Kind.BUS: 0.67, Kind.TRUCK: 0.67}
 _LENGTH, _WIDTH, _SHARE = (1.8, 5.3), 1.75, 0.6
 _CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
-_UNITS = np.array(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))  # m
 _ROUNDS = 3  # of laying the rectangle
 _FEW = 8  # points that are quicker one by one
+_SOME = 4  # vehicles likewise
 
 
 def lengths(kind: Kind) -> Pair:
@@ -70,6 +71,22 @@ class GroundView:
             found = [p.place(x, y) if anywhere or p.covers(x, y) else NOWHERE for x, y in points]
             return np.array(found, np.float64).reshape(-1, 2)
         return self._calibration.to_ground(points / self._scale, anywhere=anywhere)
+
+    def place(self, x: float, y: float) -> Pair:
+        """One pixel as m, NaN where nothing is known."""
+        if (plane := self._plane) is not None:
+            return plane.place(x, y) if plane.covers(x, y) else NOWHERE
+        if self._calibration is None:
+            return NOWHERE
+        return _pair(self.places(np.array(((x, y),)))[0])
+
+    def pixel(self, x: float, y: float) -> Pair:
+        """One place, m, as pixels."""
+        if self._plane is not None:
+            return self._plane.pixel(x, y)
+        if self._calibration is None:
+            return NOWHERE
+        return _pair(self.pixels(np.array(((x, y),)))[0])
 
     def pixels(self, ground: Vector) -> Vector:
         """Places (n, 2), m, as pixels."""
@@ -112,6 +129,27 @@ class GroundView:
             middles = middles + seen - self.places(feet, anywhere=True)
         return middles
 
+    def middles_of(self, kinds: Sequence[Kind], feet: Vector, ahead: Vector) -> Vector:
+        """``middles`` (n, 2, 2) of n vehicles: feet (n, 2), ahead (n, 2)."""
+        plane, n = self._plane, len(kinds)
+        if plane is None or n < _SOME:
+            pairs = zip(kinds, feet.tolist(), ahead, strict=True)
+            each = [self.middles(kind, (x, y), way) for kind, (x, y), way in pairs]
+            return np.array(each, np.float64).reshape(n, 2, 2)
+        spans = np.array([(*lengths(kind), WIDTHS.get(kind, _WIDTH)) for kind in kinds])
+        both = np.concatenate((spans[:, ::2], spans[:, 1:]))
+        made = plane.middles(np.tile(feet, (2, 1)), np.tile(ahead, (2, 1)), both)
+        made[~np.tile(plane.cover(feet), 2)] = np.nan
+        return made.reshape(2, n, 2).transpose(1, 0, 2)
+
+    def pixels_of(self, ground: Vector) -> Vector:
+        """``pixels`` (n, 2) of few or many places."""
+        return self._plane.pixels(ground) if self._plane else self.pixels(ground)
+
+    def anywhere(self, points: Vector) -> Vector:
+        """``places`` (n, 2) of few or many points, also where that is unsure."""
+        return self._plane.places(points) if self._plane else self.places(points, anywhere=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -132,33 +170,45 @@ class Footprint:
         along = view.heading(at, line[1] - line[0])
         across = np.array((-along[1], along[0]))  # traffic crosses a line squarely
         self._ahead = across if float(across @ view.heading(at, way)) >= 0 else -across
+        self._heading = _pair(self._ahead)
 
     def extent(self, user: RoadUser) -> Extent:
         """Where a vehicle may be; outside the calibrated region by its box alone."""
-        seen = self._from_box(user)
-        middles = self.view.middles(user.kind, user.foot, self._ahead)
-        half = np.array(lengths(user.kind))[:, None] / 2 * self._ahead
-        ends = self.view.pixels(np.concatenate((middles + half, middles)))
-        if not np.isfinite(ends).all():
+        seen, view, (ax, ay) = self._from_box(user), self.view, self._heading
+        if not view:
             return seen
-        fronts = [_pair(p) for p in ends[:2]]
+        middles = view.middles(user.kind, user.foot, self._ahead).tolist()
+        halves = [length / 2 for length in lengths(user.kind)]
+        fronts = [
+            view.pixel(x + half * ax, y + half * ay)
+            for (x, y), half in zip(middles, halves, strict=True)
+        ]
+        backs = [view.pixel(x, y) for x, y in middles]
+        if not all(isfinite(x) and isfinite(y) for x, y in (*fronts, *backs)):
+            return seen
         least, most = sorted(fronts, key=self._depth)
         # Both bounds hold: the front is not further than the nearer of the two.
         if self._depth(most) > self._depth(seen.front_most):
             most = max(least, seen.front_most, key=self._depth)
-        middle = min((_pair(p) for p in ends[2:]), key=self._depth)
+        middle = min(backs, key=self._depth)
         return Extent(least, most, middle)
 
     def pixels_per_metre(self, user: RoadUser) -> float:
         """How far a vehicle's foot moves in the image for 1 m of way; NaN: not calibrated."""
-        foot = self.view.places(np.array((user.foot,)))[0]
-        moved = np.diff(self.view.pixels(np.array((foot, foot + self._ahead))), axis=0)
-        return float(np.hypot(*moved[0]))
+        if not self.view:
+            return nan
+        (x, y), (ax, ay) = self.view.place(*user.foot), self._heading
+        (ux, uy), (vx, vy) = self.view.pixel(x, y), self.view.pixel(x + ax, y + ay)
+        return float(np.hypot(vx - ux, vy - uy))
 
     def scale(self, user: RoadUser) -> float:
         """Pixels of what is 1 m high or wide where a vehicle stands; NaN: not calibrated."""
-        foot = self.view.places(np.array((user.foot,)))
-        (ax, ay), (bx, by), (cx, cy) = self.view.pixels(foot + _UNITS).tolist()
+        if not self.view:
+            return nan
+        x, y = self.view.place(*user.foot)
+        ax, ay = self.view.pixel(x, y)
+        bx, by = self.view.pixel(x + 1.0, y)
+        cx, cy = self.view.pixel(x, y + 1.0)
         bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
         # The larger singular value of ((bx, by), (cx, cy)); NaN stays NaN.
         squares, area = bx * bx + by * by + cx * cx + cy * cy, bx * cy - by * cx

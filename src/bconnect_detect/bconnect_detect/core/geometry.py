@@ -18,7 +18,7 @@ def to_pixels(points: Sequence[Pair], width: int, height: int) -> Points:
 def inside(points: Points, polygon: Points) -> NDArray[np.bool_]:
     """Which of n points lie in a simple polygon of m corners (even-odd rule)."""
     x, y = points[:, 0:1], points[:, 1:2]
-    a, b = polygon, np.roll(polygon, -1, axis=0)
+    a, b = polygon, np.concatenate((polygon[1:], polygon[:1]))
     spans = (a[:, 1] > y) != (b[:, 1] > y)
     rise = np.where(b[:, 1] == a[:, 1], 1.0, b[:, 1] - a[:, 1])
     crossing_x = a[:, 0] + (y - a[:, 1]) / rise * (b[:, 0] - a[:, 0])

@@ -90,19 +90,19 @@ def _clipped(boxes: Vector, scale: Vector) -> NDArray[np.bool_]:
 class _Way:
     """The last places of one road user."""
 
-    __slots__ = ("at", "count", "stamps")
+    __slots__ = ("at", "count", "last", "stamps")
 
     def __init__(self) -> None:
         self.stamps = np.zeros(_KEPT, np.int64)
         self.at = np.full((_KEPT, 4), np.nan)  # m: x, y and their standard deviations
-        self.count = 0
+        self.count, self.last = 0, 0
 
     def put(self, stamp: int, at: Vector, gap: int) -> None:
-        last = int(self.stamps[(self.count - 1) % _KEPT]) if self.count else stamp
-        if not 0 <= stamp - last <= gap:
+        if self.count and not 0 <= stamp - self.last <= gap:
             self.at[:] = np.nan
-        self.stamps[self.count % _KEPT], self.at[self.count % _KEPT] = stamp, at
-        self.count += 1
+        place = self.count % _KEPT
+        self.stamps[place], self.at[place] = stamp, at
+        self.count, self.last = self.count + 1, stamp
 
 
 class Ground:
@@ -170,14 +170,12 @@ class Ground:
         rows = np.flatnonzero((tracks.track_id > 0) & np.isfinite(places).all(axis=1))
         if not len(rows):
             return made, doubt
-        ways = []
-        for row in rows:
-            way = self._ways.touch(int(tracks.track_id[row]), tracks.stamp)
-            at = np.concatenate((places[row], jitter[row]))
-            way.put(tracks.stamp, at, int(s.gap * SECOND))
-            ways.append(way)
-        times = (np.stack([w.stamps for w in ways]) - tracks.stamp) / SECOND
-        at = np.stack([w.at for w in ways])
+        ways = [self._ways.touch(i, tracks.stamp) for i in tracks.track_id[rows].tolist()]
+        gap = int(s.gap * SECOND)
+        for way, look in zip(ways, np.concatenate((places, jitter), axis=1)[rows], strict=True):
+            way.put(tracks.stamp, look, gap)
+        times = (np.array([w.stamps for w in ways]) - tracks.stamp) / SECOND
+        at = np.array([w.at for w in ways])
         known = np.isfinite(at).all(axis=2) & (times >= -s.window) & (times <= 0.0)
         columns = at.transpose(2, 0, 1)  # x, y, and their jitter
         slopes, doubts = _slopes(

@@ -62,7 +62,7 @@ class Links:
         """
         self._names.expire(stamp)
         self._users.expire(stamp)
-        known = [self._names.touch(int(r), stamp) if r > 0 else [0] for r in raw]
+        known = [self._names.touch(r, stamp) if r > 0 else [0] for r in raw.tolist()]
         new = [row for row, name in enumerate(known) if not name]
         present = {name[0] for name in known if name}
         self._link(known, new, present, raw, (stamp, places, spread, widths))
@@ -70,19 +70,21 @@ class Links:
         for row in np.flatnonzero(named != raw):
             if (named == named[row]).sum() > 1:  # the first one is back: it was another
                 known[row][0] = named[row] = raw[row]
-        for row in np.flatnonzero((named > 0) & np.isfinite(places).all(axis=1)):
-            user = self._users.touch(int(named[row]), stamp)
+        ids, wide = named.tolist(), widths.tolist()
+        for at in np.flatnonzero((named > 0) & np.isfinite(places).all(axis=1)).tolist():
+            user = self._users.touch(ids[at], stamp)
             if not user.id:
-                user.id, user.began, user.start = int(named[row]), stamp, places[row]
-            user.stamp, user.place, user.spread = stamp, places[row], spread[row]
-            user.width = float(widths[row])
+                user.id, user.began, user.start = ids[at], stamp, places[at]
+            user.stamp, user.place, user.spread = stamp, places[at], spread[at]
+            user.width = wide[at]
         return named
 
     def learn(self, named: Ids, stamp: int, velocity: Vector, doubt: Vector) -> None:
         """How fast they are by now, m/s, where that is known."""
-        for row in np.flatnonzero((named > 0) & np.isfinite(velocity).all(axis=1)):
+        doubts = np.hypot(doubt[:, 0], doubt[:, 1]).tolist()
+        for row in np.flatnonzero((named > 0) & np.isfinite(velocity).all(axis=1)).tolist():
             user = self._users.touch(int(named[row]), stamp)
-            user.velocity, user.doubt = velocity[row], float(np.hypot(*doubt[row]))
+            user.velocity, user.doubt = velocity[row], doubts[row]
 
     def clear(self) -> None:
         """A new scene; ids given before are not given again."""

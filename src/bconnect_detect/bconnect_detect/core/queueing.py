@@ -20,6 +20,7 @@ from bconnect_detect.core import geometry
 from bconnect_detect.core.crossing import real
 from bconnect_detect.core.footprint import GroundView, Vector, lengths
 from bconnect_detect.core.memory import Memory
+from bconnect_detect.core.rule import feet_of, of_kinds
 from bconnect_detect.core.standing import Spot, Standing, StandingSettings
 from bconnect_detect.core.types import SECOND, VEHICLES, Pair, RoadUser, Tracks
 from bconnect_site.calibration import Calibration
@@ -72,6 +73,7 @@ class Queue:
         self.view = GroundView(None, (1, 1))
         self._region, self._calibration = region, calibration
         self._size = (0, 0)
+        self._spots: dict[Pair, Vector] = {}  # where those who stand do, of this image
         self._flow = np.zeros(2)
         self._began: int | None = None  # ns, first look
         self._ways: Memory[_Way] = Memory(_Way, int(self.settings.start * SECOND))
@@ -94,6 +96,7 @@ class Queue:
             self.clear()
             self._size, self.view = size, GroundView(self._calibration, size)
         self._began = tracks.stamp if self._began is None else self._began
+        self._spots.clear()
         self._ways.expire(tracks.stamp)
         users, places = self._users(tracks)
         self._standing.update(users, tracks.stamp, counts=True)
@@ -104,6 +107,8 @@ class Queue:
         for user, place, within in zip(users, places, inside, strict=True):
             way = self._ways.touch(user.track_id, tracks.stamp)
             velocity = self._velocity(way, user, place, tracks.stamp)
+            if velocity is None:
+                continue
             unit = 1.0 if self.view else geometry.size(user.box)
             speed = float(np.hypot(*velocity))
             if speed > self.settings.moving * unit:
@@ -171,9 +176,8 @@ class Queue:
         """Vehicles with a known place."""
         if not len(tracks):
             return [], np.zeros((0, 2))
-        vehicles = np.isin(tracks.kind, [int(kind) for kind in VEHICLES])
-        rows = np.flatnonzero(vehicles & real(tracks))
-        feet = geometry.feet(tracks.boxes[rows])
+        rows = np.flatnonzero(of_kinds(tracks, VEHICLES) & real(tracks))
+        feet = feet_of(tracks)[rows]
         region = geometry.to_pixels(self._region, tracks.width, tracks.height)
         low, high = region.min(axis=0), region.max(axis=0)
         reach = (high - low) / 4 + 2 * (tracks.boxes[rows, 2:] - tracks.boxes[rows, :2])
@@ -185,10 +189,9 @@ class Queue:
 
     def _place(self, user: RoadUser) -> tuple[Vector, float]:
         """Where a vehicle's foot is, and the unit of lengths there."""
-        foot = np.array(user.foot)
         if self.view:
-            return self.view.places(foot[None])[0], 1.0
-        return foot, geometry.size(user.box)
+            return np.array(self.view.place(*user.foot)), 1.0
+        return np.array(user.foot), geometry.size(user.box)
 
     def _drove(self, spot: Spot, stamp: int) -> bool:
         """Whether one who stands was seen driving there."""
@@ -196,21 +199,23 @@ class Queue:
 
     def _spot_place(self, spot: Spot) -> Vector:
         """Where one stands: it may have rolled on a little from where it began to."""
-        foot = np.array((spot.mean,))
-        return (self.view.places(foot) if self.view else foot)[0]
+        if (known := self._spots.get(spot.mean)) is None:
+            known = np.array(self.view.place(*spot.mean) if self.view else spot.mean)
+            self._spots[spot.mean] = known
+        return known
 
-    def _velocity(self, way: _Way, user: RoadUser, place: Vector, stamp: int) -> Vector:
-        """m/s or pixels per s; 0 where jitter could look like that."""
+    def _velocity(self, way: _Way, user: RoadUser, place: Vector, stamp: int) -> Vector | None:
+        """m/s or pixels per s; None where jitter could look like that."""
         way.looks.append((stamp, place))
         while stamp - way.looks[0][0] > self.settings.window * SECOND:
             way.looks.popleft()
         if self.view and isfinite(sum(user.velocity) + sum(user.velocity_stddev)):
-            velocity, doubt = np.array(user.velocity), hypot(*user.velocity_stddev)
+            doubt = hypot(*user.velocity_stddev)
             sure = hypot(*user.velocity) - self.settings.sure * doubt > self.settings.moving
-            return velocity if sure else np.zeros(2)
+            return np.array(user.velocity) if sure else None
         first, there = way.looks[0]
         seconds = (stamp - first) / SECOND
-        return (place - there) / seconds if seconds >= self.settings.window / 2 else np.zeros(2)
+        return (place - there) / seconds if seconds >= self.settings.window / 2 else None
 
     def _clear_behind(self, place: Vector, heading: Vector, unit: float, stamp: int) -> None:
         """One who drives on shows that those unseen just behind it do not stand there any more."""

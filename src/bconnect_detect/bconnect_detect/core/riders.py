@@ -46,6 +46,7 @@ class _Ride:
     trail: deque[Pair] = field(default_factory=lambda: deque(maxlen=300))
     inside: bool = False  # its foot was in the zone
     reported: bool = False
+    bad: int = 0  # of the counts, those that offend
 
 
 class Riders:
@@ -62,6 +63,7 @@ class Riders:
         self.place = place
         self.settings = settings or RiderSettings()
         self._region = place.zone.region
+        self._kinds = place.kinds & _MOTORCYCLE
         self._counted = False
         self._rides: Memory[_Ride] = Memory(_Ride, int(self.settings.forget * SECOND))
 
@@ -79,7 +81,7 @@ class Riders:
             self._rides.clear()
             return []
         findings = []
-        inside = set(feet_inside(tracks, self._region, self.place.kinds & _MOTORCYCLE))
+        inside = set(feet_inside(tracks, self._region, self._kinds))
         for row in np.flatnonzero((tracks.kind == RoadUserKind.MOTORCYCLE) & real(tracks)).tolist():
             user = tracks[row]
             counts = self.counts(user)
@@ -124,16 +126,20 @@ class Riders:
         ):
             ride.counts.clear()
             ride.trail.clear()
+            ride.bad = 0
             ride.inside = False
         ride.stamp, ride.foot = stamp, user.foot
+        if len(ride.counts) == ride.counts.maxlen:
+            ride.bad -= self.offends(*ride.counts[0][1:])
         ride.counts.append((stamp, *counts))
+        ride.bad += self.offends(*counts)
         ride.trail.append(user.foot)
 
     def _judge(self, ride: _Ride, user: RoadUser, tracks: Tracks) -> Finding | None:
         s = self.settings
         if len(ride.counts) < s.looks:
             return None
-        if sum(self.offends(r, h) for _, r, h in ride.counts) < s.share * len(ride.counts):
+        if ride.bad < s.share * len(ride.counts):
             return None
         stamps = np.array([stamp for stamp, _, _ in ride.counts])
         guilty = np.array([self.offends(r, h) for _, r, h in ride.counts])

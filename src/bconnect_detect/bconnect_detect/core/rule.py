@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from math import nan
 from typing import ClassVar, Protocol
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.emergency import Emergencies
@@ -167,8 +171,29 @@ def feet_inside(
     """Rows of tracked road users of these kinds whose foot point lies in a region."""
     if not len(tracks):
         return []
-    wanted = [int(k) for k in kinds]
-    feet = geometry.feet(tracks.boxes)
-    polygon = geometry.to_pixels(region, tracks.width, tracks.height)
-    mask = geometry.inside(feet, polygon) & (tracks.track_id > 0)
-    return [int(i) for i in mask.nonzero()[0] if int(tracks.kind[i]) in wanted]
+    mask = inside_region(tracks, region) & (tracks.track_id > 0) & of_kinds(tracks, kinds)
+    return mask.nonzero()[0].tolist()
+
+
+def feet_of(tracks: Tracks) -> geometry.Points:
+    """Bottom centres (n, 2), pixels."""
+    return tracks.once("feet", lambda: geometry.feet(tracks.boxes))
+
+
+def inside_region(tracks: Tracks, region: Sequence[Pair]) -> NDArray[np.bool_]:
+    """Rows whose foot point lies in a region, fractions of the image."""
+    size = tracks.width, tracks.height
+    return tracks.once(
+        ("inside", tuple(region)),
+        lambda: geometry.inside(feet_of(tracks), geometry.to_pixels(region, *size)),
+    )
+
+
+def of_kinds(tracks: Tracks, kinds: frozenset[RoadUserKind]) -> NDArray[np.bool_]:
+    """Rows of road users of these kinds."""
+    return _table(kinds)[tracks.kind]
+
+
+@lru_cache(maxsize=256)
+def _table(kinds: frozenset[RoadUserKind]) -> NDArray[np.bool_]:
+    return np.isin(np.arange(256), [int(kind) for kind in kinds])

@@ -53,10 +53,12 @@ class Ids:
         """Rows with an id, each with the kind and colour its track has mostly been."""
         self._votes.expire(found.stamp)
         tracked = replace(found, track_id=ids).select(ids > 0)
-        kinds = tracked.kind.copy()
-        for row, track_id in enumerate(tracked.track_id):
-            votes = self._votes.touch(int(track_id), found.stamp)
-            votes *= _FADE
-            votes[kinds[row]] += tracked.confidence[row]
-            kinds[row] = int(votes.argmax())
+        if not len(tracked):
+            return self._colours.settle(tracked)
+        known = [self._votes.touch(i, found.stamp) for i in tracked.track_id.tolist()]
+        votes = np.array(known) * _FADE
+        votes[np.arange(len(known)), tracked.kind] += tracked.confidence
+        for mine, now in zip(known, votes, strict=True):
+            mine[:] = now
+        kinds = votes.argmax(axis=1).astype(np.uint8)
         return self._colours.settle(replace(tracked, kind=kinds))

@@ -1,9 +1,9 @@
 """What the cores pass to each other. Stamps are int nanoseconds, boxes are pixels."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from math import nan
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ SECOND = 1_000_000_000  # ns
 Box = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
 Pair = tuple[float, float]
 Floats = NDArray[np.float32]
+Derived = TypeVar("Derived")
 UNKNOWN_PAIR: Pair = (nan, nan)
 
 VEHICLES = frozenset(
@@ -101,15 +102,17 @@ class Tracks:
     colour: NDArray[np.uint8] | None = None  # (n,) Colour
     frame_id: str = ""
     ground_frame: str = ""
+    # What was asked for: rules ask for the same rows and columns again and again.
+    _rows: "list[RoadUser | None]" = field(init=False, repr=False)
+    _told: dict[Hashable, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.kind)
-        wanted = {"boxes": (n, 4), "track_id": (n,), "confidence": (n,)}
-        wanted |= dict.fromkeys(("riders", "helmets", "emergency", "colour"), (n,))
-        wanted |= dict.fromkeys(_PAIR_COLUMNS, (n, 2))
-        for name, shape in wanted.items():
+        object.__setattr__(self, "_rows", [None] * n)
+        object.__setattr__(self, "_told", {})
+        for name, wide in _COLUMNS:
             column = getattr(self, name)
-            if column is not None and column.shape != shape:
+            if column is not None and column.shape != (shape := (n, wide) if wide else (n,)):
                 raise ValueError(f"column {name} has shape {column.shape}, needs {shape}")
 
     @classmethod
@@ -150,21 +153,33 @@ class Tracks:
         return len(self.kind)
 
     def __getitem__(self, index: int) -> RoadUser:
-        x_min, y_min, x_max, y_max = (float(v) for v in self.boxes[index])
+        user = self._rows[index]
+        if user is None:
+            user = self._rows[index] = self._row(index)
+        return user
+
+    def _row(self, index: int) -> RoadUser:
+        kind = int(self.kind[index])
         return RoadUser(
-            kind=RoadUserKind(int(self.kind[index])),
-            track_id=int(self.track_id[index]),
-            confidence=float(self.confidence[index]),
-            box=(x_min, y_min, x_max, y_max),
-            riders=_number(self.riders, index),
-            helmets=_number(self.helmets, index),
-            emergency=_number(self.emergency, index),
-            position=_pair(self.position, index),
-            position_stddev=_pair(self.position_stddev, index),
-            velocity=_pair(self.velocity, index),
-            velocity_stddev=_pair(self.velocity_stddev, index),
-            colour=Colour.UNKNOWN if self.colour is None else Colour(int(self.colour[index])),
+            _KIND_OF.get(kind) or RoadUserKind(kind),
+            int(self.track_id[index]),
+            float(self.confidence[index]),
+            tuple(self.boxes[index].tolist()),
+            _number(self.riders, index),
+            _number(self.helmets, index),
+            _number(self.emergency, index),
+            _pair(self.position, index),
+            _pair(self.position_stddev, index),
+            _pair(self.velocity, index),
+            _pair(self.velocity_stddev, index),
+            Colour.UNKNOWN if self.colour is None else Colour(int(self.colour[index])),
         )
+
+    def once(self, key: Hashable, make: Callable[[], Derived]) -> Derived:
+        """What follows from these tracks and the key alone, made the first time it is asked for."""
+        if key not in self._told:
+            self._told[key] = make()
+        return cast(Derived, self._told[key])
 
     def __iter__(self) -> Iterator[RoadUser]:
         return (self[i] for i in range(len(self)))
@@ -179,7 +194,20 @@ class Tracks:
         return replace(self, **columns)
 
 
-_PAIR_COLUMNS = ("position", "position_stddev", "velocity", "velocity_stddev")
+_COLUMNS = (  # name, width; 0: a plain column
+    ("boxes", 4),
+    ("track_id", 0),
+    ("confidence", 0),
+    ("riders", 0),
+    ("helmets", 0),
+    ("emergency", 0),
+    ("colour", 0),
+    ("position", 2),
+    ("position_stddev", 2),
+    ("velocity", 2),
+    ("velocity_stddev", 2),
+)
+_KIND_OF = {int(kind): kind for kind in RoadUserKind if kind}
 
 
 def _number(column: Floats | None, index: int) -> float:
@@ -187,7 +215,7 @@ def _number(column: Floats | None, index: int) -> float:
 
 
 def _pair(column: Floats | None, index: int) -> Pair:
-    return UNKNOWN_PAIR if column is None else (float(column[index, 0]), float(column[index, 1]))
+    return UNKNOWN_PAIR if column is None else tuple(column[index].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,5 +271,5 @@ class Finding:
     explanation: str = ""
     latitude: float = nan
     longitude: float = nan
-    same_as: str = ""  # id of the finding this is one more sight of
     position_stddev: float = nan  # m, of latitude and longitude
+    same_as: str = ""  # id of the finding this is one more sight of

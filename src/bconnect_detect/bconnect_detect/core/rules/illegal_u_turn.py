@@ -20,8 +20,9 @@ Refuses when
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import acos, cos, pi, radians
+from math import acos, cos, isfinite, pi, radians
 from typing import ClassVar
 
 import numpy as np
@@ -32,7 +33,14 @@ from bconnect_detect.core.crossing import no_foot, real
 from bconnect_detect.core.emergency import SURE
 from bconnect_detect.core.footprint import GroundView
 from bconnect_detect.core.memory import Memory
-from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.rule import (
+    Context,
+    Place,
+    feet_of,
+    inside_region,
+    of_kinds,
+    trail_of,
+)
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import ViolationType, ZoneKind, word
@@ -74,10 +82,53 @@ class _Look:
     foot: Pair
 
 
+_KEPT = 256  # looks of one vehicle
+_SLACK = 1e-9  # what is nearer to a bound than that is computed again, exactly
+
+
 @dataclass(slots=True)
 class _Way:
-    looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=256))
+    looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=_KEPT))
     done: bool = False  # reported, or exempt
+    # Places and headings of the last looks and of some before them, in a ring.
+    _places: Vector = field(default_factory=lambda: np.full((_KEPT, 2), np.nan))
+    _headings: Vector = field(default_factory=lambda: np.full((_KEPT, 2), np.nan))
+    _count: int = 0
+
+    def put(self, look: _Look) -> None:
+        """One more look."""
+        at = self._count % _KEPT
+        self._places[at] = look.place
+        self._headings[at] = np.nan if look.heading is None else look.heading
+        self._count += 1
+        self.looks.append(look)
+
+    def pop(self) -> None:
+        """The last look was none."""
+        self.looks.pop()
+        self._count -= 1
+
+    def chord(self, place: Vector, length: float) -> tuple[_Look, Vector, float] | None:
+        """The last look at least so far from a place, the way from there and its length."""
+        for look in self._far(place, length):
+            way = place - look.place
+            if (made := float(np.hypot(*way))) >= length:
+                return look, way, made
+        return None
+
+    def _far(self, place: Vector, length: float) -> Iterator[_Look]:
+        """Looks that may be so far from a place, the last one first."""
+        x, y = (place - self._places).T
+        with np.errstate(invalid="ignore"):
+            far = np.flatnonzero(x * x + y * y >= length * length * (1.0 - _SLACK))
+        for back in np.sort((self._count - 1 - far) % _KEPT).tolist():
+            if back < len(self.looks):
+                yield self.looks[-1 - back]
+
+    def ever_against(self, heading: Vector, cosine: float) -> bool:
+        """Whether it may have headed so far off a heading; False is sure."""
+        with np.errstate(invalid="ignore"):
+            return bool((self._headings @ heading <= cosine + _SLACK).any())
 
 
 class IllegalUTurn:
@@ -129,16 +180,13 @@ class IllegalUTurn:
         """Vehicles with a foot, where they are (m, or pixels), and whether in the region."""
         if not len(tracks):
             return []
-        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
-        rows = np.flatnonzero(kinds & real(tracks))
-        feet = geometry.feet(tracks.boxes[rows])
-        region = geometry.to_pixels(self._region, tracks.width, tracks.height)
-        inside = geometry.inside(feet, region)
+        rows = np.flatnonzero(of_kinds(tracks, self.place.kinds) & real(tracks))
+        feet, inside = feet_of(tracks)[rows], inside_region(tracks, self._region)[rows]
         places = self._view.places(feet) if self._view else feet
         return [
             (user, place, bool(within))
             for row, place, within in zip(rows, places, inside, strict=True)
-            if np.isfinite(place).all() and not no_foot(user := tracks[int(row)], tracks)
+            if isfinite(place[0] + place[1]) and not no_foot(user := tracks[int(row)], tracks)
         ]
 
     def _step(self, way: _Way, user: RoadUser, place: Vector, inside: bool, stamp: int) -> None:
@@ -149,15 +197,13 @@ class IllegalUTurn:
             if lost or leapt:
                 looks.clear()
         if self._view and len(looks) >= 2 and self._wild(looks[-2].place, looks[-1].place, place):
-            looks.pop()
+            way.pop()
         chord = s.chord if self._view else s.chord_image * geometry.size(user.box)
         heading, began = None, stamp
-        for look in reversed(looks):
-            way_there = place - look.place
-            if (length := float(np.hypot(*way_there))) >= chord:
-                heading, began = way_there / length, look.stamp
-                break
-        looks.append(_Look(stamp, place, heading, began, inside, user.foot))
+        if (found := way.chord(place, chord)) is not None:
+            look, way_there, length = found
+            heading, began = way_there / length, look.stamp
+        way.put(_Look(stamp, place, heading, began, inside, user.foot))
         while stamp - looks[0].stamp > s.longest * SECOND:
             looks.popleft()
 
@@ -168,12 +214,16 @@ class IllegalUTurn:
 
     def _judge(self, way: _Way, user: RoadUser, tracks: Tracks) -> Finding | None:
         s, now = self.settings, way.looks[-1]
-        if now.heading is None or not any(look.inside for look in way.looks):
+        if now.heading is None:
             return None
         limit = s.limit if self._view else s.limit_image
         noise = s.noise / s.chord if self._view else s.noise_image / s.chord_image
         margin = 1.96 * 2**0.5 * noise
         needed = cos(min(pi, limit + margin))
+        if not way.ever_against(now.heading, needed):
+            return None
+        if not any(look.inside for look in way.looks):
+            return None
         run: list[_Look] = []  # in a row heading the other way: one, or their common start, errs
         for index in range(len(way.looks) - 1, -1, -1):
             look = way.looks[index]

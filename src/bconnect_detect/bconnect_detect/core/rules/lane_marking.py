@@ -24,8 +24,10 @@ elsewhere in box widths from its foot.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -34,7 +36,7 @@ from bconnect_detect.core import geometry
 from bconnect_detect.core.crossing import no_foot, real
 from bconnect_detect.core.footprint import WIDTHS, GroundView
 from bconnect_detect.core.memory import Memory
-from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds, trail_of
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import ViolationType, ZoneKind, word
@@ -104,12 +106,7 @@ class LaneMarking:
             return []
         mark = self._mark_in(tracks)
         findings = self._ripe(tracks, context)
-        for user in self._beside(tracks, mark):
-            if no_foot(user, tracks):
-                self._ways.drop(user.track_id)
-                continue
-            way = self._ways.touch(user.track_id, tracks.stamp)
-            self._step(way, mark, user, tracks.stamp)
+        for way, user in self._step(tracks, mark):
             if not way.reported and (found := self._judge(way, mark, user, tracks)):
                 way.reported = True
                 at = mark.view.places(np.array((user.foot,)))[0]
@@ -151,31 +148,44 @@ class LaneMarking:
         """Vehicles whose foot is somewhere beside the line."""
         if not len(tracks):
             return []
-        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
-        feet = geometry.feet(tracks.boxes)
-        along, side = mark.in_image(feet)
+        kinds = of_kinds(tracks, self.place.kinds)
+        along, side = mark.in_image(feet_of(tracks))
         widths = np.maximum(tracks.boxes[:, 2] - tracks.boxes[:, 0], 1.0)
         near = (np.abs(along - 0.5) <= 1.0) & (np.abs(side) <= self.settings.reach * widths)
         return [tracks[int(row)] for row in np.flatnonzero(kinds & near & real(tracks))]
 
-    def _step(self, way: _Way, mark: "_Mark", user: RoadUser, stamp: int) -> None:
-        last = way.looks[-1] if way.looks else None
-        since = stamp - int(self.settings.heading * SECOND)
-        then = next((look for look in way.looks if look.stamp >= since), None)
-        side, along = mark.measure(user, then.foot if then else user.foot)
-        if last:
-            seconds = (stamp - last.stamp) / SECOND
-            allowed = self.settings.jump + self.settings.drift * seconds
-            if seconds > self.settings.gap or abs(side - last.side) > allowed:
-                way.looks.clear()
-        way.looks.append(_Look(stamp, side, along, user.foot))
+    def _step(self, tracks: Tracks, mark: "_Mark") -> list[tuple[_Way, RoadUser]]:
+        """Takes one look at everybody beside the line."""
+        s, stamp = self.settings, tracks.stamp
+        since = stamp - int(s.heading * SECOND)
+        seen: list[tuple[_Way, RoadUser]] = []
+        earlier: list[Pair] = []
+        for user in self._beside(tracks, mark):
+            if no_foot(user, tracks):
+                self._ways.drop(user.track_id)
+                continue
+            way = self._ways.touch(user.track_id, stamp)
+            seen.append((way, user))
+            earlier.append(next((o.foot for o in way.looks if o.stamp >= since), user.foot))
+        measured = mark.measure([user for _, user in seen], earlier)
+        for (way, user), (side, along) in zip(seen, measured, strict=True):
+            if way.looks:
+                last = way.looks[-1]
+                seconds = (stamp - last.stamp) / SECOND
+                if seconds > s.gap or abs(side - last.side) > s.jump + s.drift * seconds:
+                    way.looks.clear()
+            way.looks.append(_Look(stamp, side, along, user.foot))
+        return seen
 
     def _judge(self, way: _Way, mark: "_Mark", user: RoadUser, tracks: Tracks) -> Finding | None:
         s, looks = self.settings, list(way.looks)
-        side = np.array([look.side for look in looks])
+        clear, needed = (s.clear_first, s.looks_first) if mark.view else (s.clear, s.looks)
+        sides = [look.side for look in looks]
+        if not (min(sides) <= -clear if sides[-1] > 0 else max(sides) >= clear):
+            return None  # it was never clearly on the other side
+        side = np.array(sides)
         now = np.sign(side[-1])
         there = np.flatnonzero(side * now >= s.clear)
-        clear, needed = (s.clear_first, s.looks_first) if mark.view else (s.clear, s.looks)
         before = np.flatnonzero(side * now <= -clear)
         if len(before) < needed or not len(there):
             return None
@@ -232,25 +242,35 @@ class _Mark:
         """Points (n, 2), pixels: along (0 and 1 are the ends) and beside the line, pixels."""
         return _beside(self._image, points)
 
-    def measure(self, user: RoadUser, earlier: Pair) -> tuple[float, float]:
-        """Widths beside the line, and how far along it, of a vehicle's middle; ``earlier``: its
-        foot a moment ago."""
+    def measure(
+        self, users: Sequence[RoadUser], earlier: Sequence[Pair]
+    ) -> list[tuple[float, float]]:
+        """Widths beside the line, and how far along it, of vehicles' middles; ``earlier``: their
+        feet a moment ago."""
+        if not users:
+            return []
+        feet = np.array([user.foot for user in users])
+        made = np.full((len(users), 2), np.nan)
         if self.view:
-            middles = self.view.middles(user.kind, user.foot, self._heading(user.foot, earlier))
-            if np.isfinite(middles).all():
-                along, side = _beside(self._ground, middles.mean(axis=0)[None])
-                return float(side[0]) / WIDTHS.get(user.kind, _WIDTH), float(along[0])
+            ahead = self._headings(feet, np.array(earlier))
+            made = self.view.middles_of([user.kind for user in users], feet, ahead).mean(axis=1)
+        return [self._one(u, m) for u, m in zip(users, made, strict=True)]
+
+    def _one(self, user: RoadUser, middle: np.ndarray) -> tuple[float, float]:
+        if isfinite(middle[0]) and isfinite(middle[1]):
+            along, side = _beside(self._ground, middle[None])
+            return float(side[0]) / WIDTHS.get(user.kind, _WIDTH), float(along[0])
         along, side = self.in_image(np.array((user.foot,)))
         return float(side[0]) / max(user.width, 1.0), float(along[0])
 
-    def _heading(self, foot: Pair, earlier: Pair) -> np.ndarray:
-        """Along its way; too short to tell: along the line."""
+    def _headings(self, feet: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+        """Along their ways (n, 2); too short to tell: along the line."""
         ahead = (self._ground[1] - self._ground[0]) / self.length
-        then, now = self.view.places(np.array((earlier, foot)), anywhere=True)
-        way = float(np.hypot(*(now - then)))
-        if way > _WAY:
-            return np.asarray((now - then) / way)
-        return -ahead if float((now - then) @ ahead) < 0 else ahead
+        off = self.view.anywhere(feet) - self.view.anywhere(earlier)
+        way = np.hypot(off[:, :1], off[:, 1:])
+        along = np.where((off[:, 0] * ahead[0] + off[:, 1] * ahead[1] < 0)[:, None], -ahead, ahead)
+        with np.errstate(all="ignore"):
+            return np.where(way > _WAY, off / way, along)
 
 
 def _beside(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

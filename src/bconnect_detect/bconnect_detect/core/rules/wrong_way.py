@@ -23,7 +23,7 @@ Ways and angles are those on the ground where the camera is calibrated, else tho
 
 from collections import deque
 from dataclasses import dataclass, field
-from math import acos, cos, pi
+from math import acos, cos, hypot, pi
 from typing import ClassVar
 
 import numpy as np
@@ -60,6 +60,7 @@ class WrongWaySettings:
 @dataclass(slots=True)
 class _Way:
     looks: deque[tuple[int, Pair, float]] = field(default_factory=lambda: deque(maxlen=160))
+    places: deque[Pair] = field(default_factory=lambda: deque(maxlen=160))  # m, about
     done: bool = False  # reported, or exempt
 
 
@@ -89,6 +90,8 @@ class WrongWay:
         if not self.place.zone.is_active(self.place.local(tracks.stamp)):
             self._ways.clear()
             return []
+        if self._size != (size := (tracks.width, tracks.height)):
+            self._size, self._view = size, GroundView(self.place.calibration, size)
         findings = []
         for row in feet_inside(tracks, self._region, self.place.kinds):
             user = tracks[row]
@@ -112,14 +115,29 @@ class WrongWay:
     def _step(self, way: _Way, user: RoadUser, stamp: int) -> None:
         if way.looks and stamp - way.looks[-1][0] > self.settings.gap * SECOND:
             way.looks.clear()
+            way.places.clear()
         way.looks.append((stamp, user.foot, geometry.size(user.box)))
+        way.places.append(self._view.place(*user.foot))
         while stamp - way.looks[0][0] > self.settings.window * SECOND:
             way.looks.popleft()
+            way.places.popleft()
+
+    def _short(self, way: _Way) -> bool:
+        """Whether it surely came nowhere; in doubt its whole way is looked at."""
+        s = self.settings
+        (_, (ax, ay), _), (_, (bx, by), _) = way.looks[0], way.looks[-1]
+        if hypot(bx - ax, by - ay) >= 0.999 * s.min_image * hypot(*self._size):
+            return False
+        (ax, ay), (bx, by) = way.places[0], way.places[-1]
+        away = hypot(bx - ax, by - ay)  # NaN: not known there, so the image decides
+        return not away >= 0.999 * s.min_ground
 
     def _judge(self, way: _Way, user: RoadUser, tracks: Tracks) -> Finding | None:
         s = self.settings
         started = way.looks[0][0]
         if len(way.looks) < s.min_looks or tracks.stamp - started < s.min_seconds * SECOND:
+            return None
+        if self._short(way):
             return None
         feet = np.array([foot for _, foot, _ in way.looks])
         sizes = [size for _, _, size in way.looks]
@@ -158,8 +176,6 @@ class WrongWay:
         """Places, the arrow's unit vector, the way needed, the noise (m, or else pixels) and
         what lengths are told in."""
         s, size = self.settings, (tracks.width, tracks.height)
-        if self._size != size:
-            self._size, self._view = size, GroundView(self.place.calibration, size)
         arrow = geometry.to_pixels(self._arrow, *size)
         if self._view:
             places, ground = self._view.places(feet), self._view.places(arrow, anywhere=True)
