@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--minutes", type=float, default=8.0, help="longest time to run")
     made.add_argument("--keep", action="store_true", help="loop the footage until Ctrl-C")
     made.add_argument("--light", action="store_true", help="detect with ONNX Runtime, no torch")
+    made.add_argument("--no-center", action="store_true", help="without the command centre")
     made = command("replay", _replay, "a bag through the whole graph of its site, speakers off")
     made.add_argument("bag", type=Path, help="a bag, or a folder with bag/ and site.yaml")
     made.add_argument("--site", help="judge by this site; default the one beside or in the bag")
@@ -167,7 +168,11 @@ def _demo(options: Any) -> int:
     if not options.minutes > 0.0:
         raise ConfigError(f"--minutes: must be more than 0, found {options.minutes:g}")
     return demo(
-        state=options.state, minutes=options.minutes, keep=options.keep, light=options.light
+        state=options.state,
+        minutes=options.minutes,
+        keep=options.keep,
+        light=options.light,
+        centre=not options.no_center,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_bringup.ask import Visit, visit
+from bconnect_bringup.centre import Centre
 from bconnect_bringup.console import Console
 from bconnect_bringup.observer import Observer
 from bconnect_bringup.prepare import Prepared, change, load, prepare
@@ -31,8 +32,11 @@ TICK = 0.1  # s
 REFUSAL = "a process refused to start"
 
 
-def demo(*, state: str | None, minutes: float, keep: bool, light: bool) -> int:
-    """Runs the demonstration. Returns 0 when violation, announcement and citation came out."""
+def demo(*, state: str | None, minutes: float, keep: bool, light: bool, centre: bool = True) -> int:
+    """Runs the demonstration. Returns 0 when violation, announcement and citation came out.
+
+    centre: with a command centre, which on a terminal stays open after the footage.
+    """
     console = Console()
     sources = footage(state_root(state) / "footage", console)
     os.environ.update({SOURCES[camera]: f"file://{path}" for camera, path in sources.items()})
@@ -40,7 +44,7 @@ def demo(*, state: str | None, minutes: float, keep: bool, light: bool) -> int:
     prepared = prepare(loaded, state=state, fresh=True)
     if prepared.set_aside:
         console.say(f"the previous run was moved to {prepared.set_aside}")
-    return _run(prepared, minutes, keep)
+    return _run(prepared, minutes, keep, centre)
 
 
 def footage(folder: Path, console: Console) -> dict[str, Path]:
@@ -84,7 +88,7 @@ def changed(loaded: LoadedSite, without: set[str], *, keep: bool, light: bool) -
     return change(loaded, changes) if changes else loaded
 
 
-def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
+def _run(prepared: Prepared, minutes: float, keep: bool, with_centre: bool) -> int:
     site = prepared.loaded.site
     console = Console(prepared.local_processes(), folder=prepared.layout.log_dir, quiet=True)
     stop = Stop()
@@ -92,6 +96,7 @@ def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
     supervisor = supervise(prepared, console)
     stop.at_once = supervisor.hurry
     console.say(f"{site.title}: logs in {prepared.layout.log_dir}; Ctrl-C stops")
+    centre = Centre(prepared, console) if with_centre else None
     with visit("bconnect_demo") as guest:
         observer = Observer(guest.node, site.site, site.cameras, console.say)
         ending, refusal = _await_model(prepared, supervisor, guest, observer, stop)
@@ -101,11 +106,17 @@ def _run(prepared: Prepared, minutes: float, keep: bool) -> int:
         console.end_progress()
         supervisor.stop(ending)
     os.close(prepared.lock)
-    if refusal is not None:
-        console.close()
-        raise ConfigError(refusal)
-    print(summarise(observer.tally, prepared.layout))
+    if refusal is None:
+        print(summarise(observer.tally, prepared.layout))
+    if centre is not None:
+        if refusal is None and not stop.reason and sys.stdout.isatty():
+            console.say(f"the command centre stays open at {centre.url}; Ctrl-C closes it")
+            while centre.step() and not stop.reason:
+                time.sleep(TICK)
+        centre.close()
     console.close()
+    if refusal is not None:
+        raise ConfigError(refusal)
     if keep or observer.tally.complete():
         return 0
     print(
