@@ -22,8 +22,10 @@ def add(connection: Connection, zone: ZoneInfo, passed: Passed) -> None:
 def count(connection: Connection, zone: ZoneInfo) -> None:
     """Counts all that `center_traffic` holds anew."""
     connection.execute(delete(traffic_weeks))
-    found = connection.execute(select(traffic).execution_options(yield_per=10_000))
-    passed = {(r.site, r.camera, r.hour, r.road_user): r.count for r in found}
+    t = traffic.c
+    query = select(t.site, t.camera, t.hour, t.road_user, t.count)
+    found = connection.execute(query.execution_options(yield_per=10_000))
+    passed = {(site, camera, hour, kind): many for site, camera, hour, kind, many in found}
     names = [column.name for column in traffic_weeks.columns if not column.primary_key]
     rows = [
         {"camera": camera, "site": site, "week": week, "road_user": kind}
