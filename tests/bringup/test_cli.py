@@ -139,3 +139,20 @@ def test_a_sourced_ros_workspace_is_used_as_it_is(tmp_path: Path) -> None:
         AMENT_PREFIX_PATH="/opt/ros/somewhere",
     )
     assert (done.returncode, done.stdout) == (0, "python3 -m bconnect_bringup.cli check demo\n")
+
+
+def test_secure_makes_a_keystore_of_the_least_each_process_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["secure", "demo", "--out", str(tmp_path / "ks"), "--domain", "7"]) == 0
+    said = capsys.readouterr().out
+    assert "/demo/enforcement: publishes" in said
+    assert "keep" in said and "off the road" in said
+    assert "DDS security (SROS2)" in said
+    rules = (tmp_path / "ks/enclaves/demo/enforcement/permissions.xml").read_text()
+    assert "<topic>rt/demo/announcements</topic>" in rules
+    assert "<id>7</id>" in rules
+    rules = (tmp_path / "ks/enclaves/demo/detector/permissions.xml").read_text()
+    assert "announcements" not in rules
+    assert main(["secure", "demo", "--out", str(tmp_path / "ks"), "--domain", "102"]) == 2
+    assert "domain: found 102, allowed 0 to 101" in capsys.readouterr().err

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
     "evidence": ("bconnect_bringup.evidence", "zips of sealed evidence, originals opened"),
     "keys": ("bconnect_bringup.keys", "the keys that seal a site's evidence: list, rotate"),
+    "secure": ("bconnect_bringup.securing", "an SROS2 keystore: an enclave for each process"),
     "ledger": ("bconnect_bringup.office:ledger", "upgrade or check a ledger"),
     "refer": ("bconnect_bringup.office:refer_case", "a confirmed case as PDF, JSON and zip"),
     "retain": ("bconnect_bringup.office:retain", "erase what may be kept no longer"),

@@ -10,7 +10,8 @@ from typing import Any
 
 from rclpy.utilities import remove_ros_args
 
-from bconnect_node import run
+from bconnect_node import run, security
+from bconnect_site import names
 from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.plan import NodeSpec, Plan
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _refuse_remaps(argv)
         specs = read_process(Path(options.plan), options.process)
+        security.take_enclave(names.site_of(specs[0].namespace), options.process)
     except ConfigError as error:
         return run.refused(error)
     return run.run_nodes([functools.partial(build, spec) for spec in specs], ["host", *argv])

@@ -49,6 +49,11 @@ def site_ns(site: str) -> str:
     return f"/{site}"
 
 
+def site_of(namespace: str) -> str:
+    """The site of a namespace, e.g. ``demo`` of ``/demo/plaza``."""
+    return namespace.strip("/").partition("/")[0]
+
+
 def camera_ns(site: str, camera: str) -> str:
     """Namespace of a camera, absolute."""
     return f"/{site}/{camera}"
