@@ -52,6 +52,18 @@ class Review(Strict):
     undo: float = Field(default=10.0, ge=0.0, le=120.0, description="s to take a decision back")
 
 
+class Drawing(Strict):
+    """How zones are drawn."""
+
+    bags: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description="folders of recorded bags; previews judge the last hour of them"
+    )
+    longest_preview: float = Field(default=300.0, gt=0.0, le=3600.0, description="s of judging")
+    longest_still: float = Field(
+        default=30.0, gt=0.0, le=300.0, description="s to take a still from a camera's source"
+    )
+
+
 class Oidc(Strict):
     """Sign-in by an OpenID Connect provider."""
 
@@ -90,6 +102,7 @@ class CenterFile(Strict):
         default=None, description="map tiles, https://host/{z}/{x}/{y}.png; none: no tiles"
     )
     review: Review = Review()
+    draw: Drawing = Drawing()
     session_hours: float = Field(default=10.0, gt=0.0, le=24.0, description="longest session, h")
     idle_minutes: float = Field(default=30.0, gt=0.0, le=600.0, description="unused session, min")
     oidc: Oidc | None = None

@@ -52,7 +52,7 @@ def edit(text: str, changes: Mapping[Key, Any], renames: Mapping[Key, str] | Non
     shared with another place (an anchor).
     """
     before, _ = parse_yaml(text, "file")
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
     edits = _Edits(text, _step(root))
     _mapping(edits, root, _tree(changes, renames or {}), 0)
     made = edits.done(0, len(text))
@@ -92,7 +92,7 @@ def _plain(branch: Any) -> Any:
     return {key: value for key, value in inner.items() if value is not REMOVE}
 
 
-def _mapping(edits: _Edits, node: yaml.Node, tree: dict[Any, Any], depth: int) -> None:
+def _mapping(edits: _Edits, node: Any, tree: dict[Any, Any], depth: int) -> None:
     assert isinstance(node, yaml.MappingNode)
     pairs = {key.value: (key, value) for key, value in node.value}
     names = {key[1]: name for key, name in tree.items() if isinstance(key, tuple)}
@@ -122,7 +122,7 @@ def _mapping(edits: _Edits, node: yaml.Node, tree: dict[Any, Any], depth: int) -
         _block_mapping(edits, node, gone, new, depth)
 
 
-def _replace(edits: _Edits, key: yaml.Node, value: yaml.Node, new: Any, flow: bool) -> None:
+def _replace(edits: _Edits, key: Any, value: Any, new: Any, flow: bool) -> None:
     start = key.end_mark.index + edits.text[key.end_mark.index :].index(":") + 1
     nested = isinstance(new, dict) and new and not flow
     block = not isinstance(value, yaml.ScalarNode) and not value.flow_style
@@ -172,7 +172,7 @@ def _line_end(text: str, at: int) -> int:
     return len(text) if found < 0 else found + 1
 
 
-def _end(node: yaml.Node) -> int:
+def _end(node: Any) -> int:
     """Where a value really ends: a block's own mark lies before the next token."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style:
         return int(node.end_mark.index)
@@ -180,7 +180,7 @@ def _end(node: yaml.Node) -> int:
     return max(_end(part) for part in parts)
 
 
-def _step(root: yaml.Node) -> int:
+def _step(root: Any) -> int:
     """Spaces by which the file indents."""
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         if isinstance(value, yaml.MappingNode) and not value.flow_style:
@@ -230,7 +230,7 @@ def _under(plain: Any, tree: dict[Any, Any]) -> Any:
     if not isinstance(plain, dict):
         return _plain(tree)
     names = {key[1]: name for key, name in tree.items() if isinstance(key, tuple)}
-    made: dict[str, Any] = {}
+    made: dict[Any, Any] = {}
     for key, value in plain.items():
         branch = tree.get(key)
         if branch is not None:
