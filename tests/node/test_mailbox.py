@@ -68,3 +68,43 @@ def test_forgets_a_key() -> None:
     box.forget("a")
     assert box.dropped("a") == 0
     assert box.take(0) is None
+
+
+def test_overload_sheds_the_least_important_first() -> None:
+    box: LatestMailbox[int] = LatestMailbox({"gate": 4.0, "park": 1.0})
+    taken = []
+    for n in range(100):  # three cameras, one turn an image: two thirds are overtaken
+        for camera in ("gate", "lane", "park"):
+            box.put(camera, n)
+        item = box.take(0)
+        assert item is not None
+        assert item[1] == n  # what is shed is the oldest
+        taken.append(item[0])
+    assert 60 <= taken.count("gate") <= 70
+    assert 14 <= taken.count("lane") <= 20
+    assert taken.count("park") >= 14  # less, never nothing
+    assert box.dropped("gate") < box.dropped("park")
+
+
+def test_who_was_away_does_not_catch_up() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    for n in range(50):
+        box.put("a", n)
+        assert box.take(0) == ("a", n)
+    taken = []
+    for n in range(10):
+        box.put("a", n)
+        box.put("b", n)
+        item = box.take(0)
+        assert item is not None
+        taken.append(item[0])
+    assert taken.count("b") <= 6
+
+
+def test_shares_cost_nobody_anything_while_there_is_time_for_all() -> None:
+    box: LatestMailbox[int] = LatestMailbox({"gate": 10.0})
+    for n in range(20):
+        box.put("gate", n)
+        box.put("park", n)
+        assert {box.take(0), box.take(0)} == {("gate", n), ("park", n)}
+    assert box.dropped() == 0

@@ -70,6 +70,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     }
     assert node(made, "/x/detector").parameters == {
         "cameras": ["a", "b"],
+        "importances": [1, 1],
         "adapter": "ultralytics",
         "model": "default",
         "device": "cpu",

@@ -15,7 +15,7 @@ from typing import Any
 from bconnect_msgs.msg import RoadUserArray, SiteInfo
 
 from bconnect_detect.adapters.weights import resolve
-from bconnect_detect.build import ADAPTERS, build_detector
+from bconnect_detect.build import ADAPTERS, AUTO, build_detector
 from bconnect_detect.convert import tracks_to_msg
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.detector import Detector as Model
@@ -28,6 +28,7 @@ from bconnect_node.health import OK, WARN
 from bconnect_node.mailbox import LatestMailbox
 from bconnect_node.run import run
 from bconnect_site import names
+from bconnect_site.errors import ConfigError
 from bconnect_site.loader import load_frozen
 
 BUSY = 0.5  # share of frames overtaken by newer ones above which the detector calls itself busy
@@ -39,7 +40,11 @@ class Params:
     """Parameters of the detector."""
 
     cameras: list[str] = field(metadata={"description": "cameras to watch"})
-    adapter: str = field(default="ultralytics", metadata={"choices": tuple(ADAPTERS)})
+    importances: list[int] = field(
+        default_factory=list,
+        metadata={"description": "each camera's share of the detector when it cannot keep up"},
+    )
+    adapter: str = field(default="ultralytics", metadata={"choices": (*ADAPTERS, AUTO)})
     model: str = field(default="default", metadata={"description": "weights: a path, or default"})
     device: str = field(default="cpu", metadata={"description": "cpu, cuda:0, ..."})
     confidence: float = field(default=0.25, metadata={"minimum": 0.0, "maximum": 1.0})
@@ -58,7 +63,7 @@ class Detector(BconnectNode):
         self._weights = resolve(self.params.model, os.environ)
         self._site = load_frozen(self.params.site_file) if self.params.site_file else None
         self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
-        self._mailbox: LatestMailbox[Frame] = LatestMailbox()
+        self._mailbox: LatestMailbox[Frame] = LatestMailbox(self._shares())
         self._out = {}
         for camera in self.params.cameras:
             topic = names.camera_topic(camera, names.DETECTIONS)
@@ -67,6 +72,17 @@ class Detector(BconnectNode):
             FrameSubscription(self, image, partial(self._hand_over, camera))
         self.health.state(OK, f"loading {self._weights.path.name}")
         self.worker("inference", self._run_model)
+
+    def _shares(self) -> dict[str, float]:
+        p = self.params
+        if p.importances and (
+            len(p.importances) != len(p.cameras) or min(p.importances, default=1) < 1
+        ):
+            raise ConfigError(
+                f"{self.get_fully_qualified_name()}: importances: found {p.importances}; needs "
+                f"one number from 1 for each of {len(p.cameras)} cameras"
+            )
+        return dict(zip(p.cameras, map(float, p.importances), strict=False))
 
     def close(self) -> None:
         """Wakes the worker and waits for it."""
@@ -143,19 +159,20 @@ class _Load:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
-        done, overtaken = sum(self._done.values()), 0
+        done, shed = sum(self._done.values()), {}
         for camera in self._node.params.cameras:
             total = mailbox.dropped(camera)
-            overtaken += total - self._before.get(camera, 0)
-            self._node.health.drop(f"{camera} overtaken", total - self._before.get(camera, 0))
+            shed[camera] = total - self._before.get(camera, 0)
+            self._node.health.drop(f"{camera} overtaken", shed[camera])
             self._before[camera] = total
+        overtaken = sum(shed.values())
         each = 1000 * self._seconds / done if done else 0.0
         self._node.health.set("inference_ms", each)
         busy = overtaken > BUSY * (done + overtaken)
         self._node.health.state(
             WARN if busy else OK,
             f"too slow: {overtaken} of {done + overtaken} frames overtaken by newer ones at "
-            f"{each:.0f} ms each; cameras are fine"
+            f"{each:.0f} ms each, most of {max(shed, key=lambda c: shed[c])}; cameras are fine"
             if busy
             else self._calm,
         )

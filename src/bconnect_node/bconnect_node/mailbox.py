@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -11,11 +12,16 @@ class LatestMailbox(Generic[Item]):
     """Keeps the newest item of each key and hands the keys out in turn.
 
     A key keeps its place in the line when its item is replaced and goes to the end once
-    taken, so a fast key never starves a slow one and nothing queues up.
+    taken, so a fast key never starves a slow one and nothing queues up. ``shares``: how many
+    turns a key gets for each turn of a key with share 1 while more is put than is taken; what is
+    overtaken then is the oldest of the keys with the smallest shares. Keys not named have 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Mapping[str, float] | None = None) -> None:
         self._changed = threading.Condition()
+        self._shares = dict(shares or {})
+        self._turns: dict[str, float] = {}  # how far each key is; the least one is next
+        self._now = 0.0
         self._items: OrderedDict[str, Item] = OrderedDict()
         self._dropped: dict[str, int] = {}
         self._closed = False
@@ -32,10 +38,16 @@ class LatestMailbox(Generic[Item]):
             return True
 
     def take(self, timeout: float | None = None) -> tuple[str, Item] | None:
-        """The longest waiting key with its newest item; None on timeout [s] or once closed."""
+        """The key whose turn it is with its newest item; None on timeout [s] or once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed, timeout)
-            return self._items.popitem(last=False) if self._items else None
+            if not self._items:
+                return None
+            # Who was away does not catch up: a turn missed is a turn missed.
+            key = min(self._items, key=lambda k: max(self._turns.get(k, 0.0), self._now))
+            self._now = max(self._turns.get(key, 0.0), self._now)
+            self._turns[key] = self._now + 1.0 / self._shares.get(key, 1.0)
+            return key, self._items.pop(key)
 
     def dropped(self, key: str | None = None) -> int:
         """How many items of a key (of all keys) were replaced before anybody took them."""
@@ -47,6 +59,7 @@ class LatestMailbox(Generic[Item]):
         with self._changed:
             self._items.pop(key, None)
             self._dropped.pop(key, None)
+            self._turns.pop(key, None)
 
     def close(self) -> None:
         """Empties the mailbox and wakes everybody who waits."""

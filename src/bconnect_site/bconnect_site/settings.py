@@ -20,7 +20,9 @@ class DetectSettings(Strict):
 class DetectorSettings(Strict):
     """The model that turns images into road users."""
 
-    adapter: Literal["ultralytics", "onnxruntime"] = "ultralytics"
+    adapter: Literal["ultralytics", "onnxruntime", "openvino", "auto"] = Field(
+        default="ultralytics", description="auto: the quickest one here, found by trying"
+    )
     model: Text = Field(default="default", description="weights: a path, or default")
     device: Text = Field(default="cpu", description="cpu, cuda:0, ...")
     confidence: Fraction = Field(default=0.25, description="below this a detection is dropped")
