@@ -28,13 +28,13 @@ from bconnect_enforce.core.due import due
 from bconnect_enforce.core.events import REFERRAL
 from bconnect_enforce.core.heeding import BY, Heeding
 from bconnect_enforce.core.records import Event, RuleTrust
-from bconnect_enforce.core.referral import Setting, refer
+from bconnect_enforce.core.referral import refer
 from bconnect_enforce.core.trust import subject
+from bconnect_enforce.referring import setting_of
 from bconnect_site import sealed
 from bconnect_site.errors import ConfigError
 from bconnect_site.find import find_config_dir, resolve_site
 from bconnect_site.kinds import ViolationType, from_word, word
-from bconnect_site.law import load_catalogue
 from bconnect_site.ledger import database_url
 from bconnect_site.loader import load_frozen, load_site
 from bconnect_site.model import Site
@@ -158,25 +158,11 @@ def _write_down(desk: Desk, case: Case, package: Package, who: str, why: str) ->
 def _package(desk: Desk, case: Case, originals: bool) -> Package:
     keys = desk.layout.keys_dir
     try:
-        referral = refer(case, _setting(desk, case))
+        setting = setting_of(case.violation, desk.site.title, desk.zone, desk.site.law, desk.config)
+        referral = refer(case, setting)
         return pack(referral, case.violation, desk.layout.evidence_dir, keys, originals)
     except (Tampered, UnreadablePicture) as error:
         raise ConfigError(f"evidence: {error}") from None
-
-
-def _setting(desk: Desk, case: Case) -> Setting:
-    """The law as it stood on the day of the offence."""
-    seen = case.violation
-    day = bookkeeping.local_day(seen.offence.stamp, desk.zone)
-    try:
-        catalogue = load_catalogue(desk.site.law, config_dir=desk.config)
-        article = catalogue.explain(seen.offence.article, day)
-        version = catalogue.version(day)
-    except ConfigError as error:
-        return Setting(desk.site.title, desk.zone, law_note=f"katalog hukum: {error}")
-    changed = article.version != seen.catalogue_version
-    note = f"Katalog kini menyebut versi {article.version} untuk hari itu." if changed else ""
-    return Setting(desk.site.title, desk.zone, article, catalogue.title, version.source, note)
 
 
 def retain(argv: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from bconnect_center.adapters.people import People
 from bconnect_center.settings import CenterFile, Loaded
 from bconnect_enforce.adapters.ledger import Ledger
 from bconnect_site.errors import ConfigError
+from bconnect_site.find import resolve_site
 from bconnect_site.loader import LoadedSite, load_site
 from bconnect_site.regions import Region, load_region
 
@@ -49,7 +50,7 @@ def open_house(loaded: Loaded, now: Callable[[], int]) -> House:
     for given in loaded.file.sites:
         try:
             beside = loaded.near(given)
-            site = load_site(str(beside) if Path(beside).is_file() else given)
+            site = load_site(beside if Path(beside).is_file() else resolve_site(given))
             sites[site.site.site] = site
         except ConfigError as error:
             faults.append(str(error))  # one site's mistake must not close the house
