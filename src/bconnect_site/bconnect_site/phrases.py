@@ -1,5 +1,6 @@
 """What loudspeakers may say: named phrases, never free text."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase, digits
@@ -13,6 +14,8 @@ from bconnect_site.errors import ConfigError, suggest
 from bconnect_site.fields import ColourWord, Name, RoadUserWord, Rule, Strict, Text, fault
 from bconnect_site.kinds import Colour, RoadUserKind, ViolationType, word
 from bconnect_site.yamlfile import read_yaml
+
+RECORDING = "recording_"  # and the SHA-256 (hex) of the sound an officer recorded
 
 Spoken = Annotated[str, Field(min_length=1, max_length=300)]
 Level = Literal["reprimand", "warning", "information"]
@@ -29,6 +32,11 @@ class PhraseEntry(Strict):
         default=None,
         description="16-bit WAV beside this file; absent: the text is synthesised",
     )
+
+
+def is_recording(name: str) -> bool:
+    """Whether an order names a recorded sound by its digest instead of a phrase."""
+    return re.fullmatch(f"{RECORDING}[0-9a-f]{{64}}", name) is not None
 
 
 def _words(count: int) -> AfterValidator:

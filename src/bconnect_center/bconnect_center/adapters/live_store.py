@@ -103,7 +103,7 @@ class LiveStore:
             if h.kind == "spoken":
                 c.execute(
                     update(spoken)
-                    .where(spoken.c.id == h.told["announcement"], spoken.c.began == 0)
+                    .where(spoken.c.id == str(h.told.get("announcement")), spoken.c.began <= 0)
                     .values(began=heard)
                 )
 
@@ -203,6 +203,11 @@ class LiveStore:
         """Remembers an order to a speaker, before it is given."""
         with self._database.writing() as c:
             c.execute(insert(spoken).values(began=0, **row))
+
+    def refused(self, id_: str) -> None:
+        """The order could not be given."""
+        with self._database.writing() as c:
+            c.execute(update(spoken).where(spoken.c.id == id_).values(began=-1))
 
     def said(self, sites: Iterable[str], limit: int = 50) -> list[Any]:
         """The newest orders to speakers first; of these sites, where any are given."""
