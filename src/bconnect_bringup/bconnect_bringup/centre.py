@@ -11,12 +11,17 @@ import yaml
 from bconnect_bringup.child import Child
 from bconnect_bringup.console import Console
 from bconnect_bringup.prepare import Prepared
+from bconnect_center.adapters.listener import KEYS
 from bconnect_center.core.roles import Person, Role
 from bconnect_center.house import open_house
 from bconnect_center.settings import load
 from bconnect_node.environment import middleware_env
 from bconnect_site.disk import replace
+from bconnect_site.doors import TRUSTED
+from bconnect_site.keys import Keyring
 from bconnect_site.ledger import database_url
+from bconnect_site.orders import ANNOUNCE, REVIEW, STICKER, TOW_ORDER, TrustedKey
+from bconnect_site.trusted import read_trusted, write_trusted
 
 USUAL = 8080
 PEOPLE = (Person("petugas", Role.SUPERVISOR, "Petugas"), Person("admin", Role.ADMIN, "Admin"))
@@ -33,6 +38,7 @@ class Centre:
         self.url = f"http://127.0.0.1:{port}"
         file = _write(folder, prepared, port)
         self.links = _invite(file, self.url)
+        _trust(folder / KEYS, prepared)
         self._child = Child(
             [sys.executable, "-m", "bconnect_bringup.cli", "center", str(file)],
             {**os.environ, **middleware_env(), "ROS_LOG_DIR": str(prepared.layout.log_dir)},
@@ -77,6 +83,17 @@ def _write(folder: Path, prepared: Prepared, port: int) -> Path:
     file = folder / "center.yaml"
     replace(file, yaml.safe_dump(told, allow_unicode=True, sort_keys=False).encode())
     return file
+
+
+def _trust(folder: Path, prepared: Prepared) -> None:
+    """The site follows this centre's orders, before its nodes read whose they follow."""
+    file = prepared.layout.orders_dir / TRUSTED
+    ring = Keyring.open(folder)
+    rights = frozenset({ANNOUNCE, REVIEW, STICKER, TOW_ORDER})
+    held = read_trusted(file) | {
+        ring.key_id: TrustedKey("pusat", ring.publics()[ring.key_id], rights)
+    }
+    write_trusted(file, held.values())
 
 
 def _invite(file: Path, url: str) -> dict[str, str]:

@@ -115,6 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     with_site(made, "?")
     with_state(made)
     made.add_argument("--json", action="store_true", help="for programs")
+    made = command("doctor", _doctor, "what would keep a site from working, and what to do")
+    with_site(made)
+    with_state(made)
+    made.add_argument("--json", action="store_true", help="for programs")
     with_site(command("check", _check, "validate a site file"))
     with_site(command("explain", _explain, "every value of a site and the layer it came from"))
     with_site(command("plan", _plan, "the nodes and processes that run a site"))
@@ -175,6 +179,15 @@ def _demo(options: Any) -> int:
         light=options.light,
         centre=not options.no_center,
     )
+
+
+def _doctor(options: Any) -> int:
+    from rclpy.clock import Clock, ClockType
+
+    from bconnect_bringup.doctor import doctor
+
+    now = int(Clock(clock_type=ClockType.SYSTEM_TIME).now().nanoseconds)
+    return doctor(options.site, state=options.state, now=now, as_json=options.json)
 
 
 def _replay(options: Any) -> int:

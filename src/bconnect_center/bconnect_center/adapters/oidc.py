@@ -59,7 +59,8 @@ class Provider:
                 token = client.fetch_token(
                     described["token_endpoint"], code=code, code_verifier=begun.verifier
                 )
-            keys = KeySet.import_key_set(self._get(described["jwks_uri"]))
+            held: Any = self._get(described["jwks_uri"])
+            keys = KeySet.import_key_set(held)
             claims = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS).claims
             jwt.JWTClaimsRegistry(
                 now=now // 1_000_000_000,
