@@ -1,13 +1,16 @@
-"""What the graph costs over a bare ``ultralytics`` ``track()`` loop.
+"""What the graph costs over a bare ``ultralytics`` ``track()`` loop and over its own backend.
 
-Three arms take the same clip through the same weights, one after the other, round after
-round, each in fresh processes:
+The arms take the same clip through the same weights, one after the other, round after round,
+each in fresh processes:
 
-  bare      model.track(clip, stream=True), as ultralytics comes
+  bare      model.track(clip, stream=True), as ultralytics comes; of several cameras each in a
+            thread with a model of its own, as ultralytics' documentation has it
   bare_own  the same with our ONNX Runtime session (same threads, no spinning)
+  raw       our adapter alone, image after image, decoded beforehand
+  node      the same images by reference into the detector node, nobody listens
   graph     frames by reference -> detector | DDS | tracker -> rule_checker, two processes
 
-    python benchmarks/graph_tax.py [CLIP] [--rounds 3] [--frames 150] [--write]
+    python benchmarks/graph.py [CLIP] [--cameras 1] [--rounds 3] [--frames 150] [--write]
 
 Frames per second and CPU seconds per frame count after a warm-up; the graph's are those of
 both its processes. Ratios are taken within a round, so that a busy neighbour hits all arms.
@@ -29,7 +32,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_CLIP = ROOT / "var" / "footage" / "vtest.avi"
-ARMS = ("bare", "bare_own", "graph")
+ARMS = ("bare", "bare_own", "raw", "node", "graph")
 CLASSES = [0, 1, 2, 3, 5, 7]  # road users of COCO
 WARM = 20  # frames before the clock starts
 CONFIDENCE, SIZE = 0.25, 640
@@ -48,26 +51,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--adapter", default="ultralytics", choices=("ultralytics", "onnxruntime"))
+    parser.add_argument("--cameras", type=int, default=1)
+    parser.add_argument("--adapter", default="ultralytics", help="of detector.adapter")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.clip.is_file():
-        sys.exit(f"{options.clip}: there is no such clip; give one: graph_tax.py CLIP")
+        sys.exit(f"{options.clip}: there is no such clip; give one: graph.py CLIP")
     if options.arm:
-        run_arm = run_graph if options.arm == "graph" else run_bare
-        print(json.dumps(run_arm(options)), flush=True)
+        arms = {"graph": run_graph, "raw": run_raw, "node": run_node}
+        print(json.dumps(arms.get(options.arm, run_bare)(options)), flush=True)
         return
     rounds = [{arm: _child(arm, options) for arm in ARMS} for _ in range(options.rounds)]
     text = report(rounds, options)
     print(text)
     if options.write:
-        _write(text)
+        _write(text, _heading(options))
+
+
+def _heading(options: argparse.Namespace) -> str:
+    return HEADING if options.cameras == 1 else f"{HEADING}, {options.cameras} cameras"
 
 
 def _child(arm: str, options: argparse.Namespace) -> dict[str, float]:
     command = [sys.executable, __file__, str(options.clip), "--arm", arm]
-    for name in ("frames", "threads", "adapter"):
+    for name in ("frames", "threads", "adapter", "cameras"):
         command += [f"--{name}", str(getattr(options, name))]
     env = {**os.environ, "YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
     env.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -86,28 +94,131 @@ def _outcome(frames: int, seconds: float, cpu: float) -> dict[str, float]:
 def run_bare(options: argparse.Namespace) -> dict[str, float]:
     """ultralytics' own loop; arm bare_own with the session our adapter opens."""
     import torch
+
+    torch.set_num_threads(options.threads)
+    count = Count(options)
+    streams = [
+        threading.Thread(target=_track, args=(options, count)) for _ in range(options.cameras)
+    ]
+    for stream in streams:
+        stream.start()
+    for stream in streams:
+        stream.join()
+    return count.outcome()
+
+
+def _track(options: argparse.Namespace, count: "Count") -> None:
     from ultralytics import YOLO
 
     from bconnect_detect.adapters.weights import resolve
 
     weights = resolve("default", os.environ)
-    torch.set_num_threads(options.threads)
     model = YOLO(str(weights.path), task="detect")
     shared: dict[str, Any] = {"conf": CONFIDENCE, "imgsz": SIZE, "device": "cpu", "verbose": False}
     stream = model.track(
         str(options.clip), stream=True, tracker="bytetrack.yaml", classes=CLASSES, **shared
     )
-    began = cpu = 0.0
     for index, _ in enumerate(stream):
         if index == 0 and options.arm == "bare_own":  # track() opens its session at the start
             from bconnect_detect.adapters.ultralytics_detector import _limit_threads
 
             _limit_threads(model, weights, options.threads)
-        if index == WARM - 1:
-            began, cpu = time.monotonic(), time.process_time()
-        if index == WARM - 1 + options.frames:
+        if count.one():
             break
-    return _outcome(options.frames, time.monotonic() - began, time.process_time() - cpu)
+
+
+class Count:
+    """Images of all cameras together, timed from the end of the warm-up to the last one."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._lock = threading.Lock()
+        self._warm, self._frames = WARM * options.cameras, options.frames
+        self._seen = 0
+        self._began = self._cpu = self._seconds = self._used = 0.0
+
+    def one(self) -> bool:
+        """One more image is done. True: it was the last one."""
+        with self._lock:
+            self._seen += 1
+            if self._seen == self._warm:
+                self._began, self._cpu = time.monotonic(), time.process_time()
+            if self._seen == self._warm + self._frames:
+                self._seconds = time.monotonic() - self._began
+                self._used = time.process_time() - self._cpu
+            return self._seen >= self._warm + self._frames
+
+    def outcome(self) -> dict[str, float]:
+        """Frames per second, CPU seconds per frame."""
+        return _outcome(self._frames, self._seconds, self._used)
+
+
+def _decoded(options: argparse.Namespace, most: int = 100) -> list[Any]:
+    import av
+
+    with av.open(str(options.clip)) as container:
+        pictures = (p.to_ndarray(format="bgr24") for p in container.decode(video=0))
+        return [p for p, _ in zip(pictures, range(most), strict=False)]
+
+
+def run_raw(options: argparse.Namespace) -> dict[str, float]:
+    """The adapter alone."""
+    from bconnect_detect.adapters.weights import resolve
+    from bconnect_detect.build import build_detector
+
+    model = build_detector(
+        options.adapter,
+        resolve("default", os.environ),
+        device="cpu",
+        confidence=CONFIDENCE,
+        image_size=SIZE,
+        threads=options.threads,
+    )
+    images, count, index = _decoded(options), Count(options), 0
+    while not count.one():
+        model.detect(images[index % len(images)])
+        index += 1
+    return count.outcome()
+
+
+def run_node(options: argparse.Namespace) -> dict[str, float]:
+    """The detector node alone, fed by reference."""
+    import rclpy
+
+    from bconnect_node import environment
+    from bconnect_node.frames import Frame, FramePublisher
+    from bconnect_node.run import Runner
+
+    environment.apply()
+    with tempfile.TemporaryDirectory() as folder:
+        _, site_file = _site(Path(folder), options)
+        rclpy.init()
+        runner = Runner()
+        detector = _paced_detector(site_file, options)
+        runner.add(detector)
+        images, count = _decoded(options), Count(options)
+        names = _names(options)
+        outs = [FramePublisher(detector, f"{name}/image_raw") for name in names]
+
+        def feed() -> None:
+            index, start = 0, time.time_ns()
+            while detector.taken.acquire(timeout=120):
+                if count.one():
+                    break
+                name, image = index % len(names), images[index % len(images)]
+                outs[name].publish(Frame(start + index * 10**8, "tax/clip", image))
+                index += 1
+            runner.stop()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        runner.spin()
+        feeder.join()
+        runner.close()
+    return count.outcome()
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    return ["clip", *(f"clip{n}" for n in range(2, options.cameras + 1))]
 
 
 def run_graph(options: argparse.Namespace) -> dict[str, float]:
@@ -163,7 +274,8 @@ def _site(folder: Path, options: argparse.Namespace) -> tuple[str, str]:
         "zones": zones,
         "rules": ["illegal_parking", "wrong_way"],
     }
-    site = {"site": "tax", "kind": "corridor", "title": "Tax", "cameras": {"clip": camera}}
+    cameras = {name: camera for name in _names(options)}
+    site = {"site": "tax", "kind": "corridor", "title": "Tax", "cameras": cameras}
     file = folder / "tax.yaml"
     file.write_text(yaml.safe_dump(site))
     site_file = str(freeze(load_site(file), folder / "frozen.yaml"))
@@ -180,7 +292,7 @@ def _paced_detector(site_file: str, options: argparse.Namespace) -> Any:
         """Says when a frame was taken, so that the next can be laid ready."""
 
         def __init__(self, **kw: Any) -> None:
-            self.taken = threading.Semaphore(1)
+            self.taken = threading.Semaphore(1)  # a picture beforehand: the worker never waits
             self.count = 0
             super().__init__(**kw)
 
@@ -190,7 +302,7 @@ def _paced_detector(site_file: str, options: argparse.Namespace) -> Any:
             self.count += 1
 
     parameters = {
-        "cameras": ["clip"],
+        "cameras": _names(options),
         "adapter": options.adapter,
         "threads": options.threads,
         "confidence": CONFIDENCE,
@@ -218,30 +330,36 @@ def _feed_all(
     import av
     from bconnect_msgs.msg import CameraStatus, RoadUserArray
 
+    pictures = av.open(str(options.clip)).decode(video=0)
+
     from bconnect_node import qos
     from bconnect_node.frames import Frame, FramePublisher
 
-    frames = FramePublisher(detector, "clip/image_raw")
-    status = detector.create_publisher(CameraStatus, "clip/camera_status", qos.STATE)
-    status.publish(CameraStatus(camera="clip", state=CameraStatus.STATE_OK))
+    names = _names(options)
+    outs = [FramePublisher(detector, f"{name}/image_raw") for name in names]
     tracked: list[int] = []
-    detector.create_subscription(
-        RoadUserArray, "clip/tracks", lambda m: tracked.append(1), qos.STREAM
+    for name in names:
+        status = detector.create_publisher(CameraStatus, f"{name}/camera_status", qos.STATE)
+        status.publish(CameraStatus(camera=name, state=CameraStatus.STATE_OK))
+        detector.create_subscription(
+            RoadUserArray, f"{name}/tracks", lambda m: tracked.append(1), qos.STREAM
+        )
+    _until(
+        lambda: all(detector._out[n].get_subscription_count() >= 1 for n in names), "the tracker"
     )
-    _until(lambda: detector._out["clip"].get_subscription_count() >= 1, "the tracker")
-    start, began, cpu = time.time_ns(), 0.0, 0.0
-    with av.open(str(options.clip)) as container:
-        for index, picture in enumerate(container.decode(video=0)):
-            if not detector.taken.acquire(timeout=120):
-                raise TimeoutError("the detector takes no frames")
-            if index == WARM:
-                began, cpu = time.monotonic(), _cpu(beside)
-            if index == WARM + options.frames:
-                break
-            stamp = start + round(1e9 * float(picture.time or 0.0))
-            frames.publish(Frame(stamp, "tax/clip", picture.to_ndarray(format="bgr24")))
-        else:
-            raise ValueError(f"the clip is shorter than {WARM + options.frames} frames")
+    start, began, cpu, warm = time.time_ns(), 0.0, 0.0, WARM * len(names)
+    for index in range(warm + options.frames + 1):
+        if index % len(names) == 0:
+            picture = next(pictures)
+        if not detector.taken.acquire(timeout=120):
+            raise TimeoutError("the detector takes no frames")
+        if index == warm:
+            began, cpu = time.monotonic(), _cpu(beside)
+        if index == warm + options.frames:
+            break
+        stamp = start + round(1e9 * float(picture.time or 0.0))
+        image = picture.to_ndarray(format="bgr24")  # each camera decodes its own
+        outs[index % len(names)].publish(Frame(stamp, "tax/clip", image))
     seconds, used = time.monotonic() - began, _cpu(beside) - cpu
     _until(lambda: len(tracked) >= detector.count - 1, "the last tracks")
     done.update(frames=options.frames, seconds=seconds, cpu=used)
@@ -266,18 +384,19 @@ def report(rounds: list[dict[str, dict[str, float]]], options: argparse.Namespac
     def middle(arm: str, key: str) -> float:
         return statistics.median(r[arm][key] for r in rounds)
 
-    def ratio(over: str, key: str) -> str:
-        each = sorted(r["graph"][key] / r[over][key] for r in rounds)
+    def ratio(over: str, key: str, of: str = "graph") -> str:
+        each = sorted(r[of][key] / r[over][key] for r in rounds)
         return f"{statistics.median(each):.2f} ({each[0]:.2f} to {each[-1]:.2f})"
 
     lines = [
-        HEADING,
+        _heading(options),
         "",
         f"{date.today()}, {os.cpu_count()} cores ({_processor()}), no GPU; `{options.clip.name}`, "
-        f"{options.frames} frames after {WARM}, YOLOv8n ONNX at {SIZE}, {options.threads} threads, "
+        f"{options.cameras} camera(s), {options.frames} frames after {WARM}, YOLOv8n ONNX at "
+        f"{SIZE}, {options.threads} threads, "
         f"adapter {options.adapter}, {options.rounds} interleaved rounds at a load average of "
         f"{os.getloadavg()[1]:.0f}, medians "
-        "(smallest to largest). `python benchmarks/graph_tax.py --write`.",
+        f"(smallest to largest). `python benchmarks/graph.py --cameras {options.cameras} --write`.",
         "",
         "| arm | frames/s | ms CPU per frame |",
         "|---|---|---|",
@@ -285,6 +404,8 @@ def report(rounds: list[dict[str, dict[str, float]]], options: argparse.Namespac
     names = {
         "bare": "`track()` as it comes",
         "bare_own": "`track()`, our ONNX Runtime session",
+        "raw": "our adapter alone",
+        "node": "detector node, fed by reference",
         "graph": "graph: frames, detector, DDS, tracker, rules",
     }
     for arm in ARMS:
@@ -292,8 +413,10 @@ def report(rounds: list[dict[str, dict[str, float]]], options: argparse.Namespac
             f"| {names[arm]} | {middle(arm, 'fps'):.2f} | {1000 * middle(arm, 'cpu'):.1f} |"
         )
     lines += ["", "| graph over | frames/s | CPU per frame |", "|---|---|---|"]
-    for over in ("bare", "bare_own"):
+    for over in ("bare", "bare_own", "raw"):
         lines.append(f"| {names[over]} | {ratio(over, 'fps')} | {ratio(over, 'cpu')} |")
+    node = ratio("raw", "fps", "node"), ratio("raw", "cpu", "node")
+    lines.append(f"| detector node over our adapter alone | {node[0]} | {node[1]} |")
     return "\n".join([*lines, "", *NOTE]) + "\n"
 
 
@@ -307,12 +430,12 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _write(text: str) -> None:
+def _write(text: str, heading: str) -> None:
     """Replaces our section of docs/benchmarks.md, leaves the others."""
     path = ROOT / "docs" / "benchmarks.md"
     path.parent.mkdir(exist_ok=True)
     before = path.read_text() if path.exists() else "# Benchmarks\n"
-    head, found, rest = before.partition(HEADING + "\n")
+    head, found, rest = before.partition(heading + "\n")
     tail = rest.partition("\n## ")
     after = f"\n## {tail[2]}" if found and tail[1] else ""
     path.write_text(head.rstrip() + "\n\n" + text + after)
