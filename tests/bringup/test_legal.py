@@ -43,7 +43,7 @@ def test_an_article_says_which_rules_cite_it(capsys: pytest.CaptureFixture[str])
     for name in ("287(3)", "Art. 287(3)", "UU 22/2009 Art. 287(3)"):
         text = law(capsys, name, "--on", "2026-03-01")
         assert "cited for wrong_way (movement), illegal_stopping (movement), illegal_par" in text
-    assert "cited for no rule of this software" in law(capsys, "289")
+    assert "cited for no rule of this software" in law(capsys, "294")
     assert "[uncertain: jail could not be confirmed]" in law(capsys, "287(6)", "--on", "2020-01-01")
 
 

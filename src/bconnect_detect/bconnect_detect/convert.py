@@ -29,6 +29,7 @@ from bconnect_detect.core.types import (
     RoadUser,
     SignalReading,
     Tracks,
+    warp_of,
 )
 from bconnect_detect.core.violation import (
     Capture,
@@ -49,7 +50,7 @@ from bconnect_site.kinds import (
     ViolationType,
 )
 
-_NUMBERS = ("riders", "helmets", "emergency")
+_NUMBERS = ("riders", "helmets", "emergency", "belted", "phone")
 _PAIRS = ("position", "position_stddev", "velocity", "velocity_stddev")
 
 
@@ -71,6 +72,9 @@ def tracks_to_msg(tracks: Tracks) -> RoadUserArray:
     msg.header.frame_id = tracks.frame_id
     msg.image_width, msg.image_height = tracks.width, tracks.height
     msg.ground_frame = tracks.ground_frame
+    if tracks.warp is not None:
+        msg.motion = array("f", tracks.warp.matrix)
+        msg.motion_since = time_to_msg(tracks.warp.since)
     msg.kind = _column("B", tracks.kind, np.uint8)
     msg.track_id = _column("q", tracks.track_id, np.int64)
     msg.confidence = _floats(tracks.confidence)
@@ -114,6 +118,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
         colour=_colours(msg, n),
         frame_id=msg.header.frame_id,
         ground_frame=msg.ground_frame,
+        warp=warp_of(msg.motion, time_from_msg(msg.motion_since)),
         **pairs,
     )
 
@@ -141,6 +146,8 @@ def road_user_from_msg(msg: RoadUserMsg) -> RoadUser:
         riders=msg.riders,
         helmets=msg.helmets,
         emergency=msg.emergency,
+        belted=msg.belted,
+        phone=msg.phone,
         position=(msg.position_x, msg.position_y),
         position_stddev=(msg.position_x_stddev, msg.position_y_stddev),
         velocity=(msg.velocity_x, msg.velocity_y),

@@ -8,12 +8,13 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from bconnect_msgs.msg import RoadUserArray, SiteInfo
 
+from bconnect_detect.adapters.global_motion import GlobalMotion
 from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.build import ADAPTERS, AUTO, build_detector
 from bconnect_detect.convert import tracks_to_msg
@@ -64,6 +65,7 @@ class Detector(BconnectNode):
         self._site = load_frozen(self.params.site_file) if self.params.site_file else None
         self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
         self._mailbox: LatestMailbox[Frame] = LatestMailbox(self._shares())
+        self._motions = self._moving()
         self._out = {}
         for camera in self.params.cameras:
             topic = names.camera_topic(camera, names.DETECTIONS)
@@ -72,6 +74,13 @@ class Detector(BconnectNode):
             FrameSubscription(self, image, partial(self._hand_over, camera))
         self.health.state(OK, f"loading {self._weights.path.name}")
         self.worker("inference", self._run_model)
+
+    def _moving(self) -> dict[str, GlobalMotion]:
+        """Of each camera that moves or shakes."""
+        site = self._site.site if self._site else None
+        there = [c for c in self.params.cameras if site and c in site.cameras and site.moves(c)]
+        self.health.set("moving", ", ".join(there) or None)
+        return {camera: GlobalMotion() for camera in there}
 
     def _shares(self) -> dict[str, float]:
         p = self.params
@@ -129,7 +138,11 @@ class Detector(BconnectNode):
             seen = tidy(model.detect(frame.image))
             found = seen.to_tracks(frame.stamp, camera, size, frame.frame_id)
             found = coloured(found, frame.image)
+            if motion := self._motions.get(camera):
+                found = replace(found, warp=motion.update(frame.image, found.boxes, frame.stamp))
         except Exception as error:  # a broken frame must not stop the other cameras
+            if motion := self._motions.get(camera):
+                motion.reset()
             self.health.drop("broken frame")
             self.health.error(f"{camera}: frame dropped: {error}")
             return

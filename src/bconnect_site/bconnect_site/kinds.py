@@ -54,6 +54,8 @@ class ViolationType(IntEnum):
     OVERLOADED_MOTORCYCLE = 10
     LANE_MARKING = 11
     ILLEGAL_U_TURN = 12
+    NO_SEAT_BELT = 13
+    PHONE_USE = 14
 
 
 class ZoneKind(IntEnum):

@@ -151,6 +151,10 @@ class Camera(Strict):
     )
     importance: int = Field(default=1, ge=1, le=10, description="share of the detector")
     process: str | None = Field(default=None, description="process, or process@host")
+    moves: bool | None = Field(
+        default=None,
+        description="it moves or shakes, so its motion is measured; none given: a vehicle's does",
+    )
     ptz: bool = Field(default=False, description="its head can move: zones may become void")
     guard: bool = Field(
         default=True, description="rules on zones rest while the view is not the one they lie in"
@@ -292,6 +296,11 @@ class Site(Strict):
         """Where a camera stands: its own location, else the site's."""
         return self.cameras[camera].location or self.location
 
+    def moves(self, camera: str) -> bool:
+        """Whether a camera moves or shakes."""
+        said = self.cameras[camera].moves
+        return self.kind == "vehicle" if said is None else said
+
     def zones(self) -> list[tuple[str, str, Zone]]:
         """Every zone as (camera, name, zone), in the order of the file."""
         return [(c, z, zone) for c, cam in self.cameras.items() for z, zone in cam.zones.items()]
@@ -311,11 +320,19 @@ RULE_ZONES: dict[ViolationType, frozenset[ZoneKind]] = {
     ViolationType.OVERLOADED_MOTORCYCLE: frozenset({ZoneKind.ROAD}),
     ViolationType.LANE_MARKING: frozenset({ZoneKind.LANE_MARKING}),
     ViolationType.ILLEGAL_U_TURN: frozenset({ZoneKind.NO_U_TURN}),
+    ViolationType.NO_SEAT_BELT: frozenset({ZoneKind.ROAD}),
+    ViolationType.PHONE_USE: frozenset({ZoneKind.ROAD}),
 }
 
 # Rules that look at the whole image where the camera has no zone for them.
 WHOLE_IMAGE = frozenset(
-    {ViolationType.RACING, ViolationType.NO_HELMET, ViolationType.OVERLOADED_MOTORCYCLE}
+    {
+        ViolationType.RACING,
+        ViolationType.NO_HELMET,
+        ViolationType.OVERLOADED_MOTORCYCLE,
+        ViolationType.NO_SEAT_BELT,
+        ViolationType.PHONE_USE,
+    }
 )
 
 __all__ += ["RULE_ZONES", "WHOLE_IMAGE", "Mode", "Step"]

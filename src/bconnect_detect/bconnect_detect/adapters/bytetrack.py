@@ -51,6 +51,10 @@ class ByteTrack:
         if self._first is None or not 0 < found.stamp - self._last <= MAX_GAP:
             self._begin()
             self._first = found.stamp
+        elif found.warp is not None and found.warp.since == self._last:
+            matrix = np.array(found.warp.matrix).reshape(2, 3)
+            for tracker in self._trackers:
+                tracker.warp(matrix)
         self._last = found.stamp
         people = found.kind == RoadUserKind.PEDESTRIAN
         ids = np.zeros(len(found), np.int64)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.cabin import MARK_OF_NAME, MARKS, drivers
 from bconnect_detect.core.geometry import iou_matrix
 from bconnect_detect.core.types import Floats, Tracks
 from bconnect_site.errors import ConfigError
@@ -62,14 +63,19 @@ class Detections:
     confidence: Floats  # (n,)
     boxes: Floats  # (n, 4) x_min, y_min, x_max, y_max
     riders: Floats | None = None  # (n,); NaN where nobody can ride
+    belted: Floats | None = None  # (n,) see RoadUser
+    phone: Floats | None = None  # (n,)
 
     def __len__(self) -> int:
         return len(self.kind)
 
     def select(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Detections":
         """The chosen rows."""
-        riders = None if self.riders is None else self.riders[index]
-        return Detections(self.kind[index], self.confidence[index], self.boxes[index], riders)
+        told = (
+            None if column is None else column[index]
+            for column in (self.riders, self.belted, self.phone)
+        )
+        return Detections(self.kind[index], self.confidence[index], self.boxes[index], *told)
 
     def to_tracks(
         self, stamp: int, camera: str, size: tuple[int, int], frame_id: str = ""
@@ -85,6 +91,8 @@ class Detections:
             confidence=self.confidence,
             boxes=self.boxes,
             riders=self.riders,
+            belted=self.belted,
+            phone=self.phone,
             frame_id=frame_id,
         )
 
@@ -99,17 +107,18 @@ class Detector(Protocol):
         ...
 
 
-def kinds_of(names: Mapping[int, str]) -> dict[int, RoadUserKind]:
-    """Class index -> road user, for the classes that are road users.
+def kinds_of(names: Mapping[int, str]) -> dict[int, int]:
+    """Class index -> road user, or mark behind a windscreen, for the classes that are such.
 
-    Raises ConfigError when the model knows none.
+    Raises ConfigError when the model knows no road user.
     """
+    known: dict[str, int] = {**KIND_OF_NAME, **MARK_OF_NAME}
     found = {
-        int(index): kind
+        int(index): int(kind)
         for index, name in names.items()
-        if (kind := KIND_OF_NAME.get(str(name).lower())) is not None
+        if (kind := known.get(str(name).lower().replace(" ", "_"))) is not None
     }
-    if not found:
+    if all(kind >= MARKS for kind in found.values()):
         classes = ", ".join(map(str, names.values()))[:80]
         raise ConfigError(
             f"detector.model: knows no road user; found classes {classes}; needs some of "
@@ -127,8 +136,18 @@ def check_image(image: NDArray[np.uint8]) -> None:
 
 
 def tidy(found: Detections) -> Detections:
-    """One box per road user: doubles on one vehicle dropped, riders joined to machines."""
-    return _join_riders(_drop_doubles(found))
+    """One box per road user: doubles on one vehicle dropped, riders joined to machines, what is
+    seen behind windscreens to vehicles."""
+    return _join_riders(_join_drivers(_drop_doubles(found)))
+
+
+def _join_drivers(found: Detections) -> Detections:
+    """Marks behind windscreens become what is known of drivers, and are gone."""
+    marks = found.kind >= MARKS
+    if not marks.any():
+        return found
+    belted, phone = drivers(found.kind, found.confidence, found.boxes)
+    return replace(found, belted=belted, phone=phone).select(~marks)
 
 
 def _drop_doubles(found: Detections) -> Detections:

@@ -84,6 +84,19 @@ class Follower:
         self._begin(boxes[begun[sure[begun].astype(np.float64) >= self.settings.new]])
         return ids
 
+    def warp(self, matrix: Vector) -> None:
+        """The camera moved: pixels of the last image are elsewhere in the next, by (2, 3).
+
+        Boxes stay upright: they are turned about their middles and scaled.
+        """
+        if not len(self._id):
+            return
+        turn, shift = matrix[:, :2], matrix[:, 2]
+        scale = float(np.sqrt(np.linalg.det(turn)))
+        self._place = _warped(self._place, turn, shift, scale)
+        self._speed = _warped(self._speed, turn, np.zeros(2), scale)
+        self._spread = self._spread * scale**2
+
     def _predict(self, elapsed: float) -> None:
         step = elapsed * self.settings.rate
         noise = (_DRIFT, 0.0, _DRIFT)
@@ -158,6 +171,13 @@ class Follower:
         self._spread = self._spread[:, mask]
         self._unseen, self._missed = self._unseen[mask], self._missed[mask]
         self._run, self._id = self._run[mask], self._id[mask]
+
+
+def _warped(corners: Vector, turn: Vector, shift: Vector, scale: float) -> Vector:
+    """Corner pairs (n, 4), by their middles and sizes."""
+    middle, half = (corners[:, :2] + corners[:, 2:]) / 2, (corners[:, 2:] - corners[:, :2]) / 2
+    middle, half = middle @ turn.T + shift, half * scale
+    return np.concatenate((middle - half, middle + half), axis=1)
 
 
 def _share(a: Vector, b: Vector) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """What the cores pass to each other. Stamps are int nanoseconds, boxes are pixels."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from math import nan
+from math import isfinite, nan
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -46,6 +46,8 @@ class RoadUser:
     riders: float = nan
     helmets: float = nan
     emergency: float = nan  # [0, 1], with warning lights
+    belted: float = nan  # [0, 1] that its driver wears a seat belt
+    phone: float = nan  # [0, 1] that its driver holds a telephone
     position: Pair = UNKNOWN_PAIR  # m, ground frame
     position_stddev: Pair = UNKNOWN_PAIR  # m
     velocity: Pair = UNKNOWN_PAIR  # m/s
@@ -73,6 +75,23 @@ class RoadUser:
         return self.box[3] - self.box[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """How the camera moved between two images, as pixels of the first become the second's."""
+
+    since: int  # ns, the image before
+    matrix: tuple[float, float, float, float, float, float]  # 2x3, by rows
+
+
+def warp_of(numbers: Sequence[float], since: int) -> Warp | None:
+    """Of six numbers; None: there are none, or they are no motion."""
+    made = [float(v) for v in numbers]
+    if len(made) != 6 or not all(isfinite(v) for v in made):
+        return None
+    a, b, x, c, d, y = made
+    return Warp(since, (a, b, x, c, d, y)) if a * d - b * c > 0.0 else None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
     """The road users of one image as columns of equal length n.
@@ -95,6 +114,8 @@ class Tracks:
     riders: Floats | None = None  # (n,)
     helmets: Floats | None = None  # (n,)
     emergency: Floats | None = None  # (n,)
+    belted: Floats | None = None  # (n,)
+    phone: Floats | None = None  # (n,)
     position: Floats | None = None  # (n, 2) m
     position_stddev: Floats | None = None  # (n, 2) m
     velocity: Floats | None = None  # (n, 2) m/s
@@ -102,6 +123,7 @@ class Tracks:
     colour: NDArray[np.uint8] | None = None  # (n,) Colour
     frame_id: str = ""
     ground_frame: str = ""
+    warp: "Warp | None" = None  # how the camera moved; None: it stands, or not known
     # What was asked for: rules ask for the same rows and columns again and again.
     _rows: "list[RoadUser | None]" = field(init=False, repr=False)
     _told: dict[Hashable, Any] = field(init=False, repr=False)
@@ -141,6 +163,8 @@ class Tracks:
             riders=np.array([u.riders for u in users], np.float32),
             helmets=np.array([u.helmets for u in users], np.float32),
             emergency=np.array([u.emergency for u in users], np.float32),
+            belted=np.array([u.belted for u in users], np.float32),
+            phone=np.array([u.phone for u in users], np.float32),
             position=pairs("position"),
             position_stddev=pairs("position_stddev"),
             velocity=pairs("velocity"),
@@ -168,6 +192,8 @@ class Tracks:
             _number(self.riders, index),
             _number(self.helmets, index),
             _number(self.emergency, index),
+            _number(self.belted, index),
+            _number(self.phone, index),
             _pair(self.position, index),
             _pair(self.position_stddev, index),
             _pair(self.velocity, index),
@@ -201,6 +227,8 @@ _COLUMNS = (  # name, width; 0: a plain column
     ("riders", 0),
     ("helmets", 0),
     ("emergency", 0),
+    ("belted", 0),
+    ("phone", 0),
     ("colour", 0),
     ("position", 2),
     ("position_stddev", 2),

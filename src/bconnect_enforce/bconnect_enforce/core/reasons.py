@@ -40,6 +40,8 @@ OFFENCES: Mapping[ViolationType, str] = {
     ViolationType.OVERLOADED_MOTORCYCLE: "membawa penumpang melebihi batas",
     ViolationType.LANE_MARKING: "melanggar marka jalan",
     ViolationType.ILLEGAL_U_TURN: "putar balik di tempat yang dilarang",
+    ViolationType.NO_SEAT_BELT: "mengemudi tanpa sabuk keselamatan",
+    ViolationType.PHONE_USE: "memakai telepon saat mengemudi",
 }
 
 AVOID: Mapping[ViolationType, str] = {
@@ -56,6 +58,8 @@ AVOID: Mapping[ViolationType, str] = {
     ViolationType.OVERLOADED_MOTORCYCLE: "sepeda motor hanya untuk dua orang",
     ViolationType.LANE_MARKING: "tetap di lajur dan jangan melintasi garis utuh",
     ViolationType.ILLEGAL_U_TURN: "putar balik hanya di tempat yang diizinkan",
+    ViolationType.NO_SEAT_BELT: "kenakan sabuk keselamatan selama berkendara",
+    ViolationType.PHONE_USE: "menepi dan berhenti dahulu sebelum memakai telepon",
 }
 
 STEPS: Mapping[Step, str] = {

@@ -6,11 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core.ego import Fix, Velocity
-from bconnect_detect.core.types import SECOND, Floats, PlateSighting, SignalReading, Tracks
+from bconnect_detect.core.types import (
+    SECOND,
+    Floats,
+    PlateSighting,
+    SignalReading,
+    Tracks,
+    Warp,
+    warp_of,
+)
 from bconnect_site.kinds import CameraState, Colour, RoadUserKind, SignalAspect, SignalSource
 
 _SIDES = ("x_min", "y_min", "x_max", "y_max")
 _NUMBERS = ("riders", "helmets", "emergency")
+_LATER = ("belted", "phone")  # older bags have none
 _PAIRS = {
     "position": ("position_x", "position_y"),
     "position_stddev": ("position_x_stddev", "position_y_stddev"),
@@ -38,6 +47,7 @@ def tracks_of(message: Any, camera: str) -> Tracks:
     for index, name in enumerate(_SIDES):
         boxes[:, index] = _column(message, name, n, needed=True)
     columns: dict[str, Any] = {name: _column(message, name, n) for name in _NUMBERS}
+    columns |= {name: _column(message, name, n) for name in _LATER if hasattr(message, name)}
     for name, (x, y) in _PAIRS.items():
         pair = (_column(message, x, n), _column(message, y, n))
         columns[name] = None if any(side is None for side in pair) else np.column_stack(pair)  # type: ignore[arg-type]
@@ -53,8 +63,15 @@ def tracks_of(message: Any, camera: str) -> Tracks:
         frame_id=message.header.frame_id,
         ground_frame=message.ground_frame,
         colour=_colours(message, n),
+        warp=_warp(message),
         **columns,
     )
+
+
+def _warp(message: Any) -> Warp | None:
+    if not hasattr(message, "motion"):  # an older bag
+        return None
+    return warp_of(message.motion, stamp_of(message.motion_since))
 
 
 def _colours(message: Any, n: int) -> NDArray[np.uint8] | None:
