@@ -10,6 +10,7 @@ import ast
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -269,3 +270,96 @@ def test_a_node_that_refuses_ends_launch(tmp_path: Path, probes: Any) -> None:
     assert done.returncode == 1, said
     assert "site.yaml: rate: found -1, allowed: more than 0" in said
     assert "perception refused to start with this configuration" in said
+
+
+# --- replay.launch.py: the graph on our side, `ros2 bag play` on theirs
+
+BAG = ROOT / "tests" / "replay" / "bags" / "wrong_way"
+
+# As LIST, with what is executed beside nodes.
+LIST_ALL = LIST.replace(
+    "        else:",
+    """        elif isinstance(entity, ExecuteProcess):
+            command = [perform_substitutions(context, part) for part in entity.cmd]
+            found.append(["", "", command, {}])
+        else:""",
+).replace(
+    "from launch import LaunchContext",
+    "from launch import LaunchContext\nfrom launch.actions import ExecuteProcess",
+)
+
+
+@with_launch_ros
+def test_replay_launch_starts_the_judging_nodes_and_ros2_bag_play(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    arguments = [f"bag:={BAG}", f"state:={state}", "rate:=2.5"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_ALL, str(LAUNCH / "replay.launch.py"), *arguments],
+        env=_launch_env(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+    found = json.loads(line.removeprefix("FOUND "))
+    written = Plan.from_json(next(state.rglob("plan.json")).read_text())
+    executables = {node.executable for node in written.nodes}
+    assert {"tracker", "rule_checker", "evidence"} <= executables
+    assert not executables & {"camera", "speaker", "player", "spool", "detector"}
+    assert all(node.parameters["use_sim_time"] for node in written.nodes)
+    hosts = [_option(command, "--process") for package, _, command, _ in found if package]
+    assert hosts == list(written.processes())
+    (play,) = (command for package, _, command, _ in found if not package)
+    assert play[:4] == ["ros2", "bag", "play", str(BAG / "bag")]
+    assert _option(play, "--rate") == "2.5" and _option(play, "--clock") == "100"
+    assert "/tangan/utara/detections" in play[play.index("--topics") :]
+
+
+@with_launch_ros
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [("bag:=/nowhere", "there is no such bag"), ("rate:=fast", 'rate: found "fast"')],
+)
+def test_a_replay_that_cannot_be_ends_launch_with_its_sentence(
+    tmp_path: Path, argument: str, sentence: str
+) -> None:
+    arguments = {"bag": str(BAG), "state": str(tmp_path / "state")}
+    name, _, value = argument.partition(":=")
+    arguments[name] = value
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", RUN, str(LAUNCH / "replay.launch.py")),
+            *(f"{key}:={told}" for key, told in arguments.items()),
+        ],
+        env=_launch_env(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert sentence in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@with_launch_ros
+def test_replay_launch_with_the_real_ros2_bag_finds_the_violation(
+    tmp_path: Path, wait_for: Waiter
+) -> None:
+    if not shutil.which("ros2"):
+        pytest.skip("`ros2 bag play` is not installed here: no wheel of rosbag2 exists")
+    state, out = tmp_path / "state", tmp_path / "out"
+    arguments = [f"bag:={BAG}", f"state:={state}"]
+    with out.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(LAUNCH / "replay.launch.py"), *arguments],
+            env=_launch_env(tmp_path),
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        wait_for(lambda: list(state.rglob("manifest.json")), 100.0)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20.0)

@@ -96,6 +96,17 @@ def test_a_cut_off_bag_is_read_as_far_as_it_is_whole(tmp_path: Path, keep: float
     assert file.read_bytes() == data[: int(keep * len(data))], "the recording itself is not touched"
 
 
+def test_wherever_it_was_cut_off_it_is_read(tmp_path: Path) -> None:
+    """In the middle of a record's length too."""
+    file = small(tmp_path / "bag") / "bag.mcap"
+    data = file.read_bytes()
+    for keep in range(0, len(data), max(1, len(data) // 97)):
+        file.write_bytes(data[:keep])
+        with BagReader(tmp_path / "bag") as bag:
+            list(bag.messages())
+            assert "was cut off" in bag.warnings[0]
+
+
 def test_a_bag_that_lost_its_metadata_is_read_whole(tmp_path: Path) -> None:
     folder = small(tmp_path / "bag")
     with BagReader(folder) as bag:

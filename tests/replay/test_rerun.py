@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mcap.writer import Writer
 from replay_scenes import SITE, SITE_FILE, T0, make_folder, write_info, write_status, write_users
 
-from bconnect_replay.adapters.bag import BagError, BagWriter
+from bconnect_replay.adapters import bag_file
+from bconnect_replay.adapters.bag import BagError, BagReader, BagWriter, own_types
+from bconnect_replay.adapters.bag_file import BagRecording, TopicInfo
+from bconnect_replay.core.splitting import Split
 from bconnect_replay.rerun import main, rerun
 from bconnect_site.errors import ConfigError
 
@@ -174,3 +178,74 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (folder / "found" / "findings.jsonl").is_file()
     with pytest.raises(BagError):
         main([str(tmp_path / "nowhere")])
+
+
+def cut_off(folder: Path, keep: float = 0.4) -> Path:
+    """The bag as a power failure leaves it: a part of its file, and no metadata.yaml."""
+    file = folder / "bag" / "bag.mcap"
+    data = file.read_bytes()
+    file.write_bytes(data[: int(keep * len(data))])
+    (folder / "bag" / "metadata.yaml").unlink()
+    return folder
+
+
+def test_a_bag_that_was_cut_off_is_judged_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what was done said, and the same bytes wherever it lies."""
+    folder = make_folder(tmp_path / "made", 60.0)
+    with BagReader(folder / "bag") as bag:
+        raw = list(bag.raw())
+    monkeypatch.setattr(bag_file, "CHUNK", 2000)  # a small bag of several chunks
+    shutil.rmtree(folder / "bag")
+    recording = BagRecording(folder / "bag", Split())
+    types = {f"/{SITE}/site_info": "SiteInfo", f"/{SITE}/utara/camera_status": "CameraStatus"}
+    for topic, data, stamp in raw:
+        kind = f"bconnect_msgs/msg/{types.get(topic, 'RoadUserArray')}"
+        recording.write(TopicInfo(topic, kind), bytes(data), stamp)
+    recording.close()
+    (folder / "bag" / "bag_0.mcap").rename(folder / "bag" / "bag.mcap")
+    moved = shutil.copytree(cut_off(folder), tmp_path / "elsewhere" / "copy")
+    one = rerun(folder, out=tmp_path / "one")
+    two = rerun(moved, out=tmp_path / "two")
+    assert 0 < one.summary["cameras"]["utara"]["images"] < 80
+    assert "bag: metadata.yaml was missing: made anew from the files" in one.warnings
+    assert any(w.startswith("bag/bag.mcap: was cut off: ") for w in one.warnings)
+    assert one.warnings == two.warnings
+    assert "bag/metadata.yaml" not in one.summary["inputs"]
+    for file in ("findings.jsonl", "rerun.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    assert main([str(folder / "bag"), "--site", str(folder / "site.yaml")]) == 0
+    assert (folder / "found" / "findings.jsonl").is_file(), "beside the bag, not inside"
+
+
+def test_topics_nobody_knows_change_nothing(tmp_path: Path) -> None:
+    """Other people's messages, one with a definition that cannot be read."""
+    folder = make_folder(tmp_path / "made", 60.0)
+    plain = rerun(folder, out=tmp_path / "plain")
+    with BagReader(folder / "bag") as bag:
+        held = [(bag.topics[t].type, t, data, stamp) for t, data, stamp in bag.raw()]
+    more = tmp_path / "more"
+    shutil.copytree(folder, more)
+    shutil.rmtree(more / "bag")
+    (more / "bag").mkdir()
+    with (more / "bag" / "bag.mcap").open("wb") as stream:
+        writer = Writer(stream)
+        writer.start(profile="ros2", library="test")
+        channels: dict[str, int] = {}
+        theirs = {"/odd": ("their_msgs/msg/Odd", "ros2msg", b"float33 what [3\n===\n")}
+        theirs["/fine"] = ("their_msgs/msg/Fine", "ros2msg", b"uint8 value\n")
+        for topic, (name, form, text) in theirs.items():
+            schema = writer.register_schema(name, form, text)
+            channels[topic] = writer.register_channel(topic, "cdr", schema)
+        for kind, topic, data, stamp in held:
+            if topic not in channels:
+                text = own_types().generate_msgdef(kind, ros_version=2)[0].encode()
+                schema = writer.register_schema(kind, "ros2msg", text)
+                channels[topic] = writer.register_channel(topic, "cdr", schema)
+            writer.add_message(channels[topic], stamp, bytes(data), stamp)
+            for other in theirs:
+                writer.add_message(channels[other], stamp, b"\x00\x01\x00\x00\x07", stamp)
+        writer.finish()
+    found = rerun(more, out=tmp_path / "found")
+    assert found.lines == plain.lines and len(found.lines) == 1

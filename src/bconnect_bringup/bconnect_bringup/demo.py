@@ -12,10 +12,10 @@ from bconnect_bringup.console import Console
 from bconnect_bringup.observer import Observer
 from bconnect_bringup.prepare import Prepared, change, load, prepare
 from bconnect_bringup.runner import Stop, supervise
+from bconnect_bringup.settling import REFUSAL, TICK, Scene, until_settled
 from bconnect_bringup.state import state_root
 from bconnect_bringup.summary import summarise
 from bconnect_bringup.supervisor import Supervisor
-from bconnect_bringup.tally import Tally
 from bconnect_sim.core.traffic import SimError
 from bconnect_sim.footage import FootageError, fetch
 from bconnect_sim.produce import produce
@@ -24,12 +24,8 @@ from bconnect_site.loader import LoadedSite
 
 SITE, PLAZA, JALAN, SCENARIO = "demo", "plaza", "jalan", "demo_street"
 SOURCES = {PLAZA: "DEMO_PLAZA", JALAN: "DEMO_JALAN"}
-# The ladder gives up on a silent camera after 3 s, and only then decides what waited for it.
-SETTLE = 6.0  # s without news after which nothing more is expected
 PATIENCE = 40.0  # s for what is in flight at the end
 LOADING = 120.0  # s for the detector to load its model, on a cold disk
-TICK = 0.1  # s
-REFUSAL = "a process refused to start"
 
 
 def demo(*, state: str | None, minutes: float, keep: bool, light: bool, centre: bool = True) -> int:
@@ -102,7 +98,13 @@ def _run(prepared: Prepared, minutes: float, keep: bool, with_centre: bool) -> i
         ending, refusal = _await_model(prepared, supervisor, guest, observer, stop)
         if not ending:
             limit = float("inf") if keep else 60.0 * minutes
-            ending, refusal = _watch(supervisor, guest, observer.tally, console, stop, limit)
+            tally = observer.tally
+            ending, refusal = until_settled(
+                Scene(supervisor, guest, tally, console, stop),
+                "the footage has ended",
+                lambda seconds: tally.ended() or seconds > limit,
+                patience=PATIENCE,
+            )
         console.end_progress()
         supervisor.stop(ending)
     os.close(prepared.lock)
@@ -150,43 +152,3 @@ def _await_model(
             return stop.reason, None
     supervisor.start()
     return "", None
-
-
-def _watch(
-    supervisor: Supervisor,
-    guest: Visit,
-    tally: Tally,
-    console: Console,
-    stop: Stop,
-    limit: float,
-) -> tuple[str, str | None]:
-    """Until the files have ended and all is settled. Why it ended, and a refusal if there was."""
-    began = news = shown = time.monotonic()
-    over: float | None = None
-    changes = 0
-    every = 0.5 if sys.stdout.isatty() else 10.0
-    while True:
-        guest.wait(lambda: False, TICK)
-        refusal = supervisor.step(0.0)
-        now = time.monotonic()
-        if refusal is not None:
-            return REFUSAL, refusal
-        if stop.reason:
-            return stop.reason, None
-        if tally.changes != changes:
-            changes, news = tally.changes, now
-        if over is None and (tally.ended() or now - began > limit):
-            over = news = now
-        if over is not None:
-            flying = tally.in_flight()
-            if not flying and now - news > SETTLE:
-                return "the footage has ended", None
-            if now - over > PATIENCE:
-                return f"the footage has ended, but {'; '.join(flying) or 'more arrives'}", None
-        if now - shown > every:
-            shown = now
-            console.progress(f"{_clock(now - began)} {tally.line()}")
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"

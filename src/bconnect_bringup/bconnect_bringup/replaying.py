@@ -4,7 +4,6 @@ import os
 import select
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from bconnect_bringup.console import Console
 from bconnect_bringup.observer import Observer
 from bconnect_bringup.prepare import Prepared, prepare
 from bconnect_bringup.runner import Stop, supervise
+from bconnect_bringup.settling import Scene, until_settled
 from bconnect_bringup.state import state_root
 from bconnect_bringup.summary import summarise
-from bconnect_bringup.supervisor import Supervisor
 from bconnect_replay.adapters.bag import BagReader
 from bconnect_replay.inputs import bag_folder, open_inputs
 from bconnect_replay.playlist import plays, ways_of
@@ -30,10 +29,8 @@ from bconnect_site.replayed import PLAYER, replayed
 
 ENDED = "the bag has ended"
 DOMAINS = 101
-SETTLE = 6.0  # s without news after the end: the ladder decides once the camera is silent
 READERS = 60.0  # s for the graph to be there
 PATIENCE = 60.0  # s for what is in flight at the end
-TICK = 0.1  # s
 DOMAIN = "ROS_DOMAIN_ID"
 
 
@@ -85,7 +82,7 @@ def prepare_replay(
     with tempfile.TemporaryDirectory(prefix="bconnect-replay-") as scratch:
         inputs = open_inputs(bag, site, Path(scratch), foreign=bool(how.image_topics))
         with inputs.bag:
-            for sentence in (*inputs.bag.warnings, *inputs.warnings):
+            for sentence in inputs.warnings:
                 print(f"bconnect: {sentence}", file=sys.stderr)
             ways = ways_of(inputs.loaded.site, inputs.bag, how.images, list(how.image_topics))
             images, signals = plays(ways, names.IMAGE_RAW), plays(ways, names.SIGNALS)
@@ -150,9 +147,12 @@ def replay(bag: Path, site: str | None, state: str | None, how: How) -> int:
     loaded = prepared.loaded.site
     with visit("bconnect_replay") as guest:
         observer = Observer(guest.node, loaded.site, loaded.cameras, console.say)
-        watch = _Watch(guest, supervisor, observer, console, stop, loaded.site)
+        player = _Player(guest, loaded.site, how.paused)
         supervisor.start()
-        why, refusal = watch.until_ended(how)
+        scene = Scene(supervisor, guest, observer.tally, console, stop)
+        why, refusal = until_settled(
+            scene, ENDED, player.ended, patience=PATIENCE, each=player.keys
+        )
         supervisor.stop(why)
     os.close(prepared.lock)
     console.end_progress()
@@ -164,66 +164,33 @@ def replay(bag: Path, site: str | None, state: str | None, how: How) -> int:
     return 0
 
 
-class _Watch:
-    """Looks on while the bag is played, and passes keys to the player."""
+class _Player:
+    """The player from outside: whether it has ended, and keys for it."""
 
-    def __init__(
-        self,
-        guest: Visit,
-        supervisor: Supervisor,
-        observer: Observer,
-        console: Console,
-        stop: Stop,
-        site: str,
-    ) -> None:
-        self._guest, self._supervisor, self._stop = guest, supervisor, stop
-        self._observer, self._console = observer, console
+    def __init__(self, guest: Visit, site: str, paused: bool) -> None:
+        self._paused = paused
         self._player = f"{names.site_ns(site)}/{PLAYER}"
         self._state = ""
         guest.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._pause = guest.node.create_client(SetBool, f"{self._player}/pause")
         self._step = guest.node.create_client(Trigger, f"{self._player}/step")
 
-    def until_ended(self, how: How) -> tuple[str, str | None]:
-        """Why it ended, and a refusal if there was."""
-        paused = how.paused
-        ended: float | None = None
-        changes, news = 0, time.monotonic()
-        shown, every = news, 0.5 if sys.stdout.isatty() else 10.0
-        while True:
-            self._guest.wait(lambda: False, TICK)
-            refusal = self._supervisor.step(0.0)
-            now = time.monotonic()
-            if refusal is not None:
-                return "a process refused to start", refusal
-            if self._stop.reason:
-                return self._stop.reason, None
-            paused = self._keys(paused)
-            tally = self._observer.tally
-            if tally.changes != changes:
-                changes, news = tally.changes, now
-            if ended is None and self._state == ENDED:
-                ended = news = now
-            if ended is not None:
-                flying = tally.in_flight()
-                if (not flying and now - news > SETTLE) or now - ended > PATIENCE:
-                    return "; ".join([ENDED, *flying]), None
-            if now - shown > every:
-                shown = now
-                self._console.progress(tally.line())
+    def ended(self, _: float) -> bool:
+        """Whether the player has come to the bag's end."""
+        return self._state == ENDED
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
             if status.name.startswith(self._player) and status.message:
                 self._state = ENDED if ENDED in status.message else status.message
 
-    def _keys(self, paused: bool) -> bool:
+    def keys(self) -> None:
+        """Passes on what was typed: p pauses or goes on, s is one step."""
         if not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0.0)[0]:
-            return paused
+            return
         key = sys.stdin.readline().strip()
         if key == "p":
-            paused = not paused
-            self._pause.call_async(SetBool.Request(data=paused))
+            self._paused = not self._paused
+            self._pause.call_async(SetBool.Request(data=self._paused))
         elif key == "s":
             self._step.call_async(Trigger.Request())
-        return paused

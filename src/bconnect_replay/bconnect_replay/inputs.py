@@ -1,5 +1,6 @@
 """What a rerun stands on: the bag of a folder, the site that judges it, and what differs."""
 
+import os
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -66,7 +67,8 @@ def open_inputs(
     bag = BagReader(bag_folder(path))
     try:
         info = _info(bag)
-        warnings: list[str] = []
+        here = f"{bag.folder.parent}{os.sep}"  # where a bag lies says nothing of what is in it
+        warnings = [sentence.replace(here, "") for sentence in bag.warnings]
         loaded = _site(bag, site, info, scratch, warnings)
         recorded = recorded_as(bag, loaded.site.site)
         if recorded is None and foreign:

@@ -36,6 +36,7 @@ from bconnect_site.names import camera_ns
 
 CLOCK_PERIOD = 10_000_000  # ns of bag time between two ticks of /clock
 STEP = 100_000_000  # ns of bag time that one step lets pass
+STAMP = slice(4, 12)  # of CDR, where a message begins with its header
 LONGEST_SLEEP = 0.05  # s
 
 Send = Callable[[bytes, int], None]  # CDR as the bag has it, shift of its stamps in ns
@@ -236,6 +237,8 @@ class Player(BconnectNode):
         self._listened.append(lambda: publisher.get_subscription_count() > 0)
 
         def send(data: bytes, shift: int) -> None:
+            if data[STAMP] == bytes(8):
+                raise ValueError("a message carries no stamp; nothing can be judged by it")
             self.send(publisher, way.shifted(self._bag.current(topic, data), shift))
 
         return send

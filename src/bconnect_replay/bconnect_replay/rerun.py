@@ -16,6 +16,7 @@ import numpy as np
 
 from bconnect_detect.core.types import Finding
 from bconnect_replay import __version__
+from bconnect_replay.adapters.bag_rescue import needs_rescue
 from bconnect_replay.core.line import line_of, number
 from bconnect_replay.core.pipeline import Pipeline
 from bconnect_replay.inputs import Inputs, digests, open_inputs
@@ -79,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _beside(bag: Path) -> Path:
     whole = bag.resolve()
-    return (whole.parent if (whole / "metadata.yaml").is_file() else whole) / "found"
+    is_bag = (whole / "metadata.yaml").is_file() or needs_rescue(whole)
+    return (whole.parent if is_bag else whole) / "found"
 
 
 def rerun(

@@ -193,9 +193,10 @@ class BagReader:
         self._stack.close()
 
     def files(self) -> list[Path]:
-        """The files of the bag, metadata.yaml last."""
+        """The files of the bag, metadata.yaml last where it is there."""
         held = (f for f in self.folder.iterdir() if f.suffix in (".mcap", ".db3", ".zstd"))
-        return [*sorted(held), self.folder / "metadata.yaml"]
+        about = self.folder / "metadata.yaml"
+        return [*sorted(held), *([about] if about.is_file() else [])]
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[tuple[str, Any, int]]:
         """(topic, message, stamp in ns) by rising stamp; sequences are numpy arrays."""

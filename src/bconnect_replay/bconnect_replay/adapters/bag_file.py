@@ -37,8 +37,7 @@ class TopicInfo:
     latched: bool = False
     repeat: bool = False
     grouped: bool = False
-    digest: str = ""  # RIHS01 hash of the type; empty: of this version's
-    qos: str = ""  # offered QoS as YAML; empty: as ``latched`` says
+    told: tuple[str, str] | None = None  # another's RIHS01 hash and QoS as YAML, perhaps empty
 
 
 @dataclass(slots=True)
@@ -247,7 +246,9 @@ def write_metadata(folder: Path, files: list[FileInfo], topics: list[TopicInfo])
                     "type": topic.type,
                     "serialization_format": "cdr",
                     "offered_qos_profiles": _qos_of(topic),
-                    "type_description_hash": topic.digest or _digest_of(topic.type),
+                    "type_description_hash": _digest_of(topic.type)
+                    if topic.told is None
+                    else topic.told[0],
                 },
                 "message_count": counts.get(topic.name, 0),
             }
@@ -280,11 +281,13 @@ def _digest_of(kind: str) -> str:
 
 
 def _qos_of(topic: TopicInfo) -> Any:
+    if topic.told is not None:
+        found = yaml.safe_load(topic.told[1]) if topic.told[1] else None
+        return found if isinstance(found, list) else []
     # A copy of its own each time: YAML would write an alias for one it has met.
-    return deepcopy(_qos(topic.qos, topic.latched))
+    return deepcopy(_qos(topic.latched))
 
 
 @cache
-def _qos(text: str, latched: bool) -> Any:
-    told = yaml.safe_load(text) if text else None
-    return told if isinstance(told, list) else dump_qos_v9([offered_qos(latched)])
+def _qos(latched: bool) -> Any:
+    return dump_qos_v9([offered_qos(latched)])

@@ -5,6 +5,7 @@ The recording itself is never touched: it may be evidence, or still growing.
 
 import os
 import re
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -18,9 +19,18 @@ from mcap.writer import CompressionType, Writer
 from bconnect_replay.adapters.bag_file import CHUNK, FileInfo, TopicInfo, write_metadata
 
 MAGIC = b"\x89MCAP0\r\n"
+QOS = "offered_qos_profiles"
 LARGEST_RECORD = 1 << 30  # bytes; a longer one is damage
 # What a damaged file makes of the library, its decompressor and our reading of it.
-_DAMAGE = (McapError, EOFError, ValueError, KeyError, OverflowError, MemoryError)
+_DAMAGE = (
+    McapError,
+    EOFError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
 
 
 def is_whole(file: Path) -> bool:
@@ -135,9 +145,6 @@ def _copy_records(
 
 def _note(topics: dict[str, TopicInfo], channel: Channel, schema: Schema | None) -> None:
     if schema is not None and channel.topic not in topics:
-        topics[channel.topic] = TopicInfo(
-            channel.topic,
-            schema.name,
-            digest=channel.metadata.get("topic_type_hash", "unknown"),
-            qos=channel.metadata.get("offered_qos_profiles", ""),
-        )
+        # Recorders before Iron tell no hash; one that is made up would hide all messages.
+        hash_, qos = (channel.metadata.get(k, "") for k in ("topic_type_hash", QOS))
+        topics[channel.topic] = TopicInfo(channel.topic, schema.name, told=(hash_, qos))
