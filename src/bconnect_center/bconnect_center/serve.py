@@ -121,8 +121,11 @@ def _serve(house: House, loaded: Loaded) -> int:
     import uvicorn
 
     from bconnect_center.listeners import Listeners
+    from bconnect_center.web import arriving
     from bconnect_center.web.app import create_app
 
+    app = create_app(house)
+    recipient = arriving.mount(app, house)
     listen = loaded.file.listen
     for fault in house.faults:
         print(f"bconnect: {fault}; the centre opens without it", file=sys.stderr)
@@ -133,7 +136,7 @@ def _serve(house: House, loaded: Loaded) -> int:
         print(f"bconnect: {loaded.path}: listen.certificate: none given; passwords travel in the "
               "clear", file=sys.stderr)  # fmt: skip
     config = uvicorn.Config(
-        create_app(house),
+        app,
         host=listen.host,
         port=listen.port,
         ssl_certfile=str(loaded.near(listen.certificate)) if listen.certificate else None,
@@ -144,6 +147,8 @@ def _serve(house: House, loaded: Loaded) -> int:
         timeout_graceful_shutdown=3,
     )
     print(f"{loaded.file.title}: {address(loaded)}", flush=True)
+    if recipient:
+        print(f"units send to {address(loaded)}{arriving.PATH}, recipient: {recipient}", flush=True)
     server = uvicorn.Server(config)
     listeners = Listeners(house)
     listeners.start()

@@ -86,14 +86,14 @@ def make(settings: IntakeFile, near: Path) -> tuple[Any, str]:
 
     root = _absolute(near, settings.root)
     keys = Keyring.open(root / "keys")
-    secret, recipient = _identity(root / "keys" / IDENTITY)
+    secret, recipient = identity(root / "keys" / IDENTITY)
     units = {u: list(publics(_absolute(near, p)).values()) for u, p in settings.units.items()}
     clock = Clock(clock_type=ClockType.SYSTEM_TIME)
     made = Intake(root, keys, secret, registered(units), now=lambda: int(clock.now().nanoseconds))
     return made, recipient
 
 
-def _identity(path: Path) -> tuple[str, str]:
+def identity(path: Path) -> tuple[str, str]:
     """(secret, public) of the file; the first start makes it, 0600."""
     from bconnect_spool.adapters import crypt
 
