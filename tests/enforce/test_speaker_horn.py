@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
 import pytest
 from bconnect_msgs import msg as messages
 from horns import Ear, likeness
+from std_msgs.msg import UInt8MultiArray
 from std_srvs.srv import SetBool
 
 from bconnect_enforce import convert
+from bconnect_enforce.adapters import wav
 from bconnect_enforce.core.records import Announcement
+from bconnect_enforce.core.sound import Sound
+from bconnect_enforce.core.studio import NoSound
 from bconnect_node.qos import EVENT, STATE
 from bconnect_site.kinds import Colour, RoadUserKind, SpeakerStateKind
+from bconnect_site.phrases import RECORDING
 
 S = 1_000_000_000
 SHORT, LONG = "speaker_test", "illegal_parking_warning"
@@ -172,3 +178,48 @@ def test_a_broken_phrases_file_is_one_sentence(graph):
     with pytest.raises(ConfigError) as refusal:
         graph.speaker(phrases_file=str(file))
     assert str(refusal.value).startswith(f"{file}: ")
+
+
+def spoken_word(seconds: float = 1.0) -> bytes:
+    t = np.arange(int(seconds * 16000)) / 16000
+    wave = np.sin(2 * np.pi * (300 + 400 * t) * t) * (0.5 + 0.4 * np.sin(2 * np.pi * 5 * t))
+    return wav.encode(Sound((wave * 12000).astype(np.int16), 16000))
+
+
+@pytest.mark.parametrize("first", ["recording", "order"])
+def test_a_recording_is_said_where_an_order_names_its_digest(pole, wait_for, first):
+    data = spoken_word()
+    name = RECORDING + hashlib.sha256(data).hexdigest()
+    recordings = pole.graph.publisher(UInt8MultiArray, "recordings", EVENT)
+    wait_for(lambda: recordings.get_subscription_count())
+    if first == "order":
+        pole.order(1, name)
+        wait_for(lambda: name in pole.node._early)
+    recordings.publish(UInt8MultiArray(data=list(data)))
+    if first == "recording":
+        wait_for(lambda: name in pole.node._studio)
+        pole.order(1, name)
+    pole.spoken(1)
+    expected = pole.node._studio.sound(name).samples
+    assert likeness(pole.ear.l16(), expected) > 0.9
+    assert pole.states[-1].phrase == name
+
+
+def test_a_recording_alone_says_nothing_and_garbage_is_survived(pole, wait_for):
+    recordings = pole.graph.publisher(UInt8MultiArray, "recordings", EVENT)
+    wait_for(lambda: recordings.get_subscription_count())
+    for data in (b"RIFFgarbage", b"", spoken_word(31.0), spoken_word()):
+        recordings.publish(UInt8MultiArray(data=list(data)))
+    name = RECORDING + hashlib.sha256(spoken_word()).hexdigest()
+    wait_for(lambda: name in pole.node._studio)
+    assert pole.node.health.dropped("recording too long") == 1
+    pole.order(1, RECORDING + "0" * 64)  # none of that digest ever came
+    pole.order(2)
+    pole.spoken(1)
+    assert pole.states[-1].announcement_id == "id-2"
+    sound = pole.node._studio.sound(name)
+    for i in range(9):
+        pole.node._studio.keep(f"{i}", sound)
+    assert name not in pole.node._studio
+    with pytest.raises(NoSound, match="forgotten"):
+        pole.node._studio.sound(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import threading
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_msgs import msg as messages
+from std_msgs.msg import UInt8MultiArray
 from std_srvs.srv import SetBool
 
 from bconnect_enforce import convert
+from bconnect_enforce.adapters import wav
 from bconnect_enforce.building import make_mouth, make_quiet, make_studio, make_zone
 from bconnect_enforce.core.address import address
+from bconnect_enforce.core.memory import Memory
 from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Announcement
 from bconnect_enforce.core.studio import NoSound
@@ -28,7 +32,10 @@ from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.kinds import SpeakerStateKind
 from bconnect_site.orders import ANNOUNCE
-from bconnect_site.phrases import load_phrases
+from bconnect_site.phrases import RECORDING, is_recording, load_phrases
+
+LONGEST_RECORDING = 30.0  # s
+EARLY = 60 * 10**9  # ns an order waits for the recording it names
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,10 @@ class Speaker(BconnectNode):
             phrases, p.voice, p.volume, folder / "cache", self._mouth.mouth.rate, p.say_plates
         )
         quiet = make_quiet(p.quiet_from, p.quiet_to, self._zone)
-        self._queue = VoiceQueue(frozenset(self._studio.lines), quiet)
+        self._queue = VoiceQueue(self._studio, quiet)
         self._where = self._mouth.mouth.output
         self.get_logger().info(f"{p.speaker} speaks by {self._where}")
+        self._early: Memory[str, Announcement] = Memory(EARLY, 8)  # before their recording came
         self._wake = threading.Condition()
         self._hush = threading.Event()
         self._speaking = False
@@ -87,6 +95,9 @@ class Speaker(BconnectNode):
             self.on_announcement,
             EVENT,
         )
+        self.create_subscription(
+            UInt8MultiArray, posixpath.join(site, names.RECORDINGS), self.on_recording, EVENT
+        )
         self.create_service(SetBool, "~/mute", self.on_mute)
         self._publish()
         self.worker("studio", self._prepare_all)
@@ -103,6 +114,29 @@ class Speaker(BconnectNode):
         except ValueError as error:
             self.health.error(f"announcement {m.id}: {error}; was it sent by another version?")
             return
+        if is_recording(order.phrase) and order.phrase not in self._studio:
+            self._early.put(order.phrase, order, self.now())
+            return
+        self._add(order)
+
+    def on_recording(self, m: UInt8MultiArray) -> None:
+        """Anybody may send one; it is said only where a signed order names its digest."""
+        data = bytes(m.data)
+        try:
+            sound = wav.decode(data)
+        except wav.WavError as error:
+            self.health.error(str(error))
+            return
+        if sound.duration > LONGEST_RECORDING:
+            self.health.drop("recording too long")
+            return
+        name = RECORDING + hashlib.sha256(data).hexdigest()
+        self._studio.keep(name, sound)
+        early = self._early.get(name)
+        if early is not None:
+            self._add(early)
+
+    def _add(self, order: Announcement) -> None:
         with self._wake:
             dropped = self._queue.add(order, self.now())
             self._wake.notify()

@@ -25,16 +25,25 @@ class WavError(RuntimeError):
 
 def read(path: Path) -> Sound:
     """A 16-bit PCM WAV, its channels mixed to one. Raises WavError."""
+    return _read(str(path), str(path))
+
+
+def decode(data: bytes) -> Sound:
+    """The sound of a WAV's bytes, as read. Raises WavError."""
+    return _read(io.BytesIO(data), "recording")
+
+
+def _read(source: str | BinaryIO, shown: str) -> Sound:
     try:
-        with wave.open(str(path), "rb") as file:
+        with wave.open(source, "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise WavError(f"{path}: cannot be read as WAV ({error})") from error
+        raise WavError(f"{shown}: cannot be read as WAV ({error})") from error
     if width != 2:
-        raise WavError(f"{path}: {8 * width} bits per sample, allowed: 16")
-    if not data:
-        raise WavError(f"{path}: holds no sound")
+        raise WavError(f"{shown}: {8 * width} bits per sample, allowed: 16")
+    if not data or not rate or not channels:
+        raise WavError(f"{shown}: holds no sound")
     samples = np.frombuffer(data[: len(data) // (2 * channels) * 2 * channels], "<i2")
     mono = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
     return Sound(mono, rate)

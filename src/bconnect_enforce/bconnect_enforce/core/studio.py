@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bconnect_enforce.core.sound import Sound, at_volume, digest, joined, prepare
+from bconnect_site.phrases import is_recording
 
 PAUSE = 0.12  # s between two pieces, beside the silence around each
+MOST_RECORDED = 8  # recordings kept at once
 
 
 class NoSound(RuntimeError):
@@ -46,6 +48,20 @@ class Studio:
     _ready: dict[str, Sound] = field(default_factory=dict)
     _said: dict[str, Sound] = field(default_factory=dict)
     _making: threading.Lock = field(default_factory=threading.Lock)
+    _recorded: dict[str, Sound] = field(default_factory=dict)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether it can be said: a phrase, or a recording that has come."""
+        return name in self.lines or name in self._recorded
+
+    def keep(self, name: str, sound: Sound) -> None:
+        """A recording, to be said by its name; the eight newest stay."""
+        made = self._finished(sound)
+        with self._making:
+            self._recorded.pop(name, None)
+            self._recorded[name] = made
+            while len(self._recorded) > MOST_RECORDED:
+                del self._recorded[next(iter(self._recorded))]
 
     def prepare_all(self) -> Iterator[str]:
         """Makes one sound at each step, phrases first; yields what went wrong, or nothing."""
@@ -72,6 +88,11 @@ class Studio:
 
         Raises NoSound, KeyError for an unknown name.
         """
+        recorded = self._recorded.get(name)
+        if recorded is not None:
+            return recorded
+        if is_recording(name):
+            raise NoSound("the recording was forgotten before its turn came")
         if name not in self._ready:
             self._make(name)
         before = [self._said.get(piece) for piece in pieces]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime, time, timezone
 from enum import Enum
@@ -51,7 +52,7 @@ class VoiceQueue:
     being spoken is never cut short by what comes.
     """
 
-    phrases: frozenset[str]
+    phrases: Container[str]
     quiet: Quiet | None = None
     capacity: int = 8
     muted: bool = False
