@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,37 @@ def test_answers_of_a_replay_come_from_the_encoded_stream(
     )
     assert list(said.missing) == []
     assert (said.image_width, said.image_height) == (640, 360) and len(said.evidence) == 2
+
+
+def test_a_real_cameras_packets_are_in_the_bag_as_it_sent_them(
+    ros: Any, frozen: Path, tmp_path: Path, wait_for: Callable[..., Any], monkeypatch: Any
+) -> None:
+    """Camera node, topic, recorder, bag: not one bit is encoded again."""
+    from bconnect_camera.driver_node import CameraDriver
+
+    monkeypatch.setattr("bconnect_replay.recorder_node.FOR_SITE_INFO", 0.0)
+    film = tmp_path / "utara.ts"
+    with av.open(str(film), "w") as container:
+        out = container.add_stream("libx264", rate=25)
+        out.width, out.height, out.pix_fmt = 640, 360, "yuv420p"
+        out.options = {"g": "25", "bf": "0", "sc_threshold": "0"}
+        for n in range(200):
+            image = av.VideoFrame.from_ndarray(scene(n % 100), format="bgr24")
+            container.mux(out.encode(image))
+        container.mux(out.encode())
+    with av.open(str(film)) as container:
+        sent = [bytes(p) for p in container.demux(video=0) if p.size]
+    folder = tmp_path / "bag"
+    parameters: dict[str, Any] = {"site_file": str(frozen), "folder": str(folder)}
+    recorder = ros.add(Recorder, namespace=f"/{SITE}", parameter_overrides=parameters)
+    parameters = {"camera": "utara", "frame_id": "cam", "source": f"file://{film}"}
+    ros.add(CameraDriver, namespace=f"/{SITE}/utara", parameter_overrides=parameters)
+    wait_for(lambda: (recorder.health._counts.get("video") or 0) >= 60, timeout=60.0)
+    ros.remove(recorder)
+    with BagReader(folder) as bag:
+        kept = list(shots(bag, TOPIC))
+    first = sent.index(kept[0].data)
+    assert begins(kept[0].data, "h264") and first % 25 == 0
+    assert [shot.data for shot in kept] == sent[first : first + len(kept)]
+    gaps = [round((b.stamp - a.stamp) / 1e6) for a, b in pairwise(kept)]
+    assert set(gaps) == {40}

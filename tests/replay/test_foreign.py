@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from replay_scenes import SITE, SITE_FILE, T0
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image
 
@@ -182,6 +182,37 @@ def test_what_is_no_picture_is_told_with_those_that_are(tmp_path: Path, site_fil
         assert f"found: {RAW}, {PRESSED}" in str(error.value)
         ways = ways_of(site, bag, True, [f"utara={RAW}"])
         assert [way.to for way in ways.values()] == [f"/{SITE}/utara/image_raw"]
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9])
+def test_a_truncated_sqlite3_bag_is_one_sentence_or_read(tmp_path: Path, keep: float) -> None:
+    """Nothing can be rescued of it, but nobody sees a traceback."""
+    folder = stock_bag(tmp_path / "bag", "sqlite3")
+    (file,) = folder.glob("*.db3")
+    data = file.read_bytes()
+    file.write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(BagError) as error, BagReader(folder) as bag:
+        list(bag.messages())
+    assert len(error.value.sentences) == 1
+    (folder / "metadata.yaml").unlink()
+    with pytest.raises(BagError, match=r"metadata\.yaml is missing"):
+        BagReader(folder)
+
+
+def test_a_bag_that_is_written_message_by_message_compressed_is_read(tmp_path: Path) -> None:
+    """`ros2 bag record --compression-mode message`, and by whole files."""
+    for mode in (CompressionMode.MESSAGE, CompressionMode.FILE):
+        folder = tmp_path / mode.name
+        bag = Writer(folder, version=9, storage_plugin=StoragePlugin.SQLITE3)
+        bag.set_compression(mode, CompressionFormat.ZSTD)
+        with bag:
+            kind = "std_msgs/msg/String"
+            way = bag.add_connection("/s/said", kind, typestore=STORE)
+            for n in range(5):
+                message = STORE.types[kind](data=f"x{n}")
+                bag.write(way, T0 + n, STORE.serialize_cdr(message, kind))
+        with BagReader(folder) as found:
+            assert [m.data for _, m, _ in found.messages()] == [f"x{n}" for n in range(5)]
 
 
 CAMERAS = ("utara", "selatan")
