@@ -126,8 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _pictures(self, cameras: list[str]) -> None:
-        known = self.rooms.cameras()
-        if not cameras or len(cameras) > self.rooms.gallery.most or set(cameras) - set(known):
+        known = set(self.rooms.cameras())
+        if len(cameras) > self.rooms.gallery.most or not known & set(cameras):
             return self._json(404, {"sentence": "there is no such camera"})
         if len(self.watchers) >= MOST_WATCHERS:
             return self._json(503, {"sentence": "too many watch already"})
@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("content-type", "application/octet-stream")
             self.end_headers()
-            for piece in interleaved(self.rooms.gallery, cameras):
+            for piece in interleaved(self.rooms.gallery, cameras, known):
                 self.wfile.write(piece)
         except OSError:  # who watched has gone
             self.close_connection = True

@@ -3,7 +3,7 @@
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,14 +148,23 @@ class Gallery:
             held.close()
 
 
-def interleaved(gallery: Gallery, cameras: list[str], alive: float = 3.0) -> Iterator[bytes]:
-    """All these cameras in one stream of HEAD and JPEG; without news a sign of life."""
+def interleaved(
+    gallery: Gallery, cameras: Sequence[str], known: Collection[str], alive: float = 3.0
+) -> Iterator[bytes]:
+    """All these cameras in one stream of HEAD and JPEG; without news a sign of life.
+
+    What is not `known` keeps its number, and sends nothing.
+    """
     with ExitStack() as stack:
-        newer = [stack.enter_context(gallery.watching(camera)) for camera in cameras]
-        seen, told = [0] * len(cameras), time.monotonic()
+        newer = {
+            number: stack.enter_context(gallery.watching(camera))
+            for number, camera in enumerate(cameras)
+            if camera in known
+        }
+        seen, told = dict.fromkeys(newer, 0), time.monotonic()
         while True:
             fresh = False
-            for number, look in enumerate(newer):
+            for number, look in newer.items():
                 picture = look(seen[number], 0.0)
                 if picture is not None:
                     seen[number], fresh, told = picture[0], True, time.monotonic()

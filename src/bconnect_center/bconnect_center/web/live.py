@@ -23,6 +23,11 @@ MOST = 2000  # things that wait for one browser; a slower one begins again
 SHOWN = frozenset({"site", "camera", "speaker", "node", "vehicle", "signal", "clock"})
 
 
+def shown(name: str) -> str:
+    """A name of a site file as people read it."""
+    return name.replace("_", " ").title()
+
+
 @dataclass(eq=False, slots=True)
 class Ear:
     """One browser. `lost`: it was too slow."""
@@ -165,13 +170,15 @@ def laid_out(sites: Iterable[Known]) -> list[dict[str, Any]]:
         for name, entry in (site.told.get("speakers") or {}).items():
             place = speaker_place(entry.get("hears") or (), at)
             if place is not None:
-                speakers.append({"name": name, "latitude": place[0], "longitude": place[1]})
+                speakers.append({"name": name, "shown": shown(name), "latitude": place[0],
+                                 "longitude": place[1]})  # fmt: skip
         found.append({
             "site": site.name,
             "title": site.title,
             "kind": site.told.get("kind"),
             "cameras": [
-                {"name": name, "latitude": p[0], "longitude": p[1], "exact": p[2]}
+                {"name": name, "shown": shown(name), "latitude": p[0], "longitude": p[1],
+                 "exact": p[2]}
                 for name, p in at.items()
             ],
             "speakers": speakers,

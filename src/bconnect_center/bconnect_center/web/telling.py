@@ -8,6 +8,7 @@ from bconnect_center.adapters.live_store import Cell, Line
 from bconnect_center.core.live import skew
 from bconnect_center.core.showing import look
 from bconnect_center.house import House
+from bconnect_center.web.live import shown
 from bconnect_center.web.render import kind_word
 from bconnect_center.web.words import catalogue, say
 from bconnect_site.errors import ConfigError
@@ -32,11 +33,6 @@ def phrases() -> Phrases | None:
         return load_phrases()
     except ConfigError:
         return None
-
-
-def shown(name: str) -> str:
-    """A name of a site file as people read it."""
-    return name.replace("_", " ").title()
 
 
 def phrase_text(language: str, name: str) -> str:

@@ -18,7 +18,7 @@ function shape(tone, word) {
 
 function pin(kind, site, thing) {
   const state = states.get(key(site, kind, thing.name));
-  const label = thing.name.replaceAll("_", " ");
+  const label = thing.shown ?? thing.name.replaceAll("_", " ");
   const button = el("button", { type: "button", title: label, "aria-label": `${label}: ${state?.word ?? ""}`, onclick: () => show(site, kind, thing.name) },
     el("span", { class: `shape ${state?.tone ?? "gone"}`, "aria-hidden": "true" }));
   return el("div", { class: `pin ${kind}${thing.exact === false ? " sketched" : ""}` }, button, el("span", { class: "name", "aria-hidden": "true" }, label));
@@ -37,10 +37,11 @@ function draw() {
     document.getElementById("map").hidden = true;
     return;
   }
-  map = L.map("map", { zoomControl: false, attributionControl: Boolean(start.tiles), zoomAnimation: !calm, fadeAnimation: !calm, maxZoom: 19, minZoom: 3 });
+  map = L.map("map", { zoomControl: false, attributionControl: Boolean(start.tiles), zoomAnimation: !calm, fadeAnimation: !calm, maxZoom: start.tiles ? 19 : 21, minZoom: 3, zoomSnap: 0.5 });
   L.control.zoom({ zoomInTitle: words.zoom_in, zoomOutTitle: words.zoom_out }).addTo(map);
   L.control.scale({ imperial: false }).addTo(map);
   if (start.tiles) L.tileLayer(start.tiles, { maxZoom: 19 }).addTo(map);
+  else drawn().addTo(map);
   const all = [];
   for (const site of start.sites) {
     const road = site.cameras.map((c) => [c.latitude, c.longitude]);
@@ -50,8 +51,15 @@ function draw() {
     all.push(...road);
   }
   for (const state of states.values()) if (state.kind === "vehicle") move(state, all);
-  if (all.length) map.fitBounds(all, { padding: [60, 60], maxZoom: 18, animate: false });
+  if (all.length) map.fitBounds(all, { padding: [60, 60], maxZoom: start.tiles ? 18 : 20, animate: false });
   else map.setView([-1.25, 116.85], 11);
+}
+
+// A plain ground that moves with the map, where there are no tiles.
+function drawn() {
+  const grid = L.gridLayer({ tileSize: 128 });
+  grid.createTile = () => el("div", { class: "gridded" });
+  return grid;
 }
 
 function move(state, all = null) {
@@ -59,7 +67,7 @@ function move(state, all = null) {
   const at = [state.latitude, state.longitude];
   const pinned = pins.get(key(state.site, "vehicle", state.name));
   if (pinned) pinned.marker.setLatLng(at);
-  else marker("vehicle", state.site, { name: state.name, latitude: at[0], longitude: at[1] });
+  else marker("vehicle", state.site, { name: state.name, shown: state.shown, latitude: at[0], longitude: at[1] });
   all?.push(at);
 }
 
