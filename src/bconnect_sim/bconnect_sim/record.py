@@ -63,7 +63,8 @@ class Recording:
 
     def _zone(self, camera: str, name: str, zone: Any) -> Any:
         points = np.array(zone.points, np.float32).reshape(-1, 2)
-        return self._bag.type("bconnect_msgs/msg/Zone")(
+        return self._bag.make(
+            "bconnect_msgs/msg/Zone",
             camera=camera,
             name=name,
             kind=int(zone.kind),
