@@ -71,7 +71,7 @@ class BagWriter:
         """Class of a message, e.g. "bconnect_msgs/msg/SignalState"; it needs every field."""
         return message_type(self.types, name)
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         """A message; fields not given are empty or 0, sequences become arrays."""
         return make(self.types, name, **fields)
 

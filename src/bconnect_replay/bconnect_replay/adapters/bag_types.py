@@ -98,7 +98,7 @@ def message_type(types: Typestore, name: str) -> Any:
     return types.types[name]
 
 
-def make(types: Typestore, name: str, **fields: Any) -> Any:
+def make(types: Typestore, name: str, /, **fields: Any) -> Any:
     """A message of a type store; fields not given are empty or 0, sequences become arrays."""
     made = message_type(types, name)
     described = dict(types.fielddefs[name][1])
