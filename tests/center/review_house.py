@@ -7,19 +7,23 @@ from typing import Any
 
 from case_maker import Maker
 
-FILE = (
-    "title: Pusat Kendali\nroot: state\nsites: [beruang_madu]\nlanguage: en\n"
-    "evidence: [site/evidence]\n"
-)
+FILE = """\
+title: Pusat Kendali
+root: state
+sites: [{sites}]
+language: en
+evidence: [site/evidence]
+"""
 
 
-def write_file(tmp_path: Path, more: str = "") -> Path:
+def write_file(tmp_path: Path, more: str = "", sites: str = "beruang_madu") -> Path:
     path = tmp_path / "center.yaml"
-    path.write_text(FILE + more, encoding="utf-8")
+    path.write_text(FILE.format(sites=sites) + more, encoding="utf-8")
     return path
 
 
-def maker(tmp_path: Path) -> Maker:
+def maker_of(tmp_path: Path) -> Maker:
+    """Seals into the store that the file above names."""
     return Maker(tmp_path / "site" / "evidence")
 
 

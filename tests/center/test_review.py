@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from review_house import decide, maker, status, write_file
+from review_house import decide, maker_of, status, write_file
 
 from bconnect_center.core.roles import Role
 from bconnect_site.kinds import Colour, PlateState, RoadUserKind, ViolationType
@@ -28,7 +28,7 @@ def centre_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(tmp_path: Path, centre: Any) -> Callable[..., str]:
     """A pending case; its number."""
-    made = maker(tmp_path)
+    made = maker_of(tmp_path)
 
     def case(kind: ViolationType = ViolationType.RED_LIGHT, ago: float = 3600.0, **kw: Any) -> str:
         return made.case(centre.house, centre.clock() - int(ago * SECOND), kind, **kw)
