@@ -194,3 +194,43 @@ def test_a_password_comes_from_the_environment(graph, server, monkeypatch):
     monkeypatch.delenv("LEDGER_URL")
     with pytest.raises(ConfigError, match="database: the environment variable LEDGER_URL is not"):
         graph.citation(database="${LEDGER_URL}")
+
+
+def test_what_a_command_centre_decides_is_published(graph, database, violation, measure, wait_for):
+    (number,) = store(database, violation, measure, 1, 1_790_000_000 * S)
+    heard = graph.listen(messages.Citation, "citations", RECORD)
+    graph.citation(database=database, evidence_dir="")
+    wait_for(lambda: [m.status for m in heard] == [CitationStatus.PENDING_REVIEW])
+    beside = Ledger(database, ZONE, sole=False)
+    try:
+        decision = Decision(number, CitationStatus.REJECTED, "Budi (budi)", "bukan pelaku")
+        line = beside.review(decision, 1_790_000_500 * S)
+        other = beside.store_violation(
+            replace(violation(9), offence=replace(violation(9).offence, site="elsewhere")), 1
+        )
+        assert other == []
+        wait_for(lambda: len(heard) == 2)
+    finally:
+        beside.close()
+    assert (heard[1].reviewer, heard[1].hash) == ("Budi (budi)", line.hash)
+    # its own are not said twice
+    answer = graph.call(ReviewCitation, "review_citation", review(number, 2))
+    assert not answer.success and len(heard) == 2
+
+
+def test_own_lines_are_not_news(database, violation, measure):
+    from bconnect_enforce.bookkeeping import LineWatch
+
+    ledger = Ledger(database, ZONE, "demo", sole=False)
+    watch = LineWatch(most=2)
+    watch.begin(ledger)
+    ledger.store_violation(violation(1), 1)
+    own = ledger.store_measure(measure(1), 1)
+    watch.said(own)
+    assert watch.news(ledger) == []
+    ledger.store_violation(violation(2), 1)
+    lines = ledger.store_measure(measure(2), 1)
+    assert [line.hash for line in watch.news(ledger)] == [lines[0].hash]
+    assert watch.news(ledger) == []
+    watch.said(lines * 3)
+    ledger.close()

@@ -4,7 +4,7 @@ rules officers still uphold. For the citation node and for the command line."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -149,3 +149,31 @@ class TrustWatch:
         said = self._said.get((trust.camera, trust.type))
         # NaN equals nothing, so the words are compared
         return said is not None and repr(said) == repr(trust)
+
+
+class LineWatch:
+    """Lines of the ledger that others wrote, so that they are published as our own are."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self._line: int | None = None
+        self._ours: dict[str, None] = {}  # hashes said already, the oldest first
+        self._most = most
+
+    def begin(self, ledger: Ledger) -> None:
+        """From here on; what is there already is said at the start. Raises LedgerError."""
+        if self._line is None:
+            self._line = ledger.last_line()
+
+    def said(self, lines: Iterable[Citation]) -> None:
+        """These were published by us."""
+        for line in lines:
+            self._ours[line.hash] = None
+        while len(self._ours) > self._most:
+            self._ours.pop(next(iter(self._ours)))
+
+    def news(self, ledger: Ledger) -> list[Citation]:
+        """What others wrote since the last look. Raises LedgerError."""
+        self.begin(ledger)
+        assert self._line is not None
+        self._line, found = ledger.since(self._line)
+        return [line for line in found if line.hash not in self._ours]

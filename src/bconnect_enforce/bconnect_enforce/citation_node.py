@@ -37,6 +37,7 @@ REVIEW_POLL = 0.02  # s; see on_review
 REVIEW_IN_TURN = 2.0  # s the same, where waiting holds the executor
 REVIEW_PATIENCE = 5.0  # s an officer waits for a database that is locked
 TRUST_EVERY = 60.0  # s; decisions and rearmings may come past this node
+FOLLOW_EVERY = 2.0  # s; a command centre writes its officers' decisions beside this node
 RETAIN_EVERY = 86_400.0  # s
 RETAIN_AT_ONCE = 100  # violations, about a second; what comes meanwhile is written in between
 
@@ -66,6 +67,7 @@ class CitationNode(BconnectNode):
         marks = bookkeeping.marks_of(site.ledger.trust) if site else Marks()
         self._trust = bookkeeping.TrustWatch(marks)
         self._weighing = False
+        self._others = bookkeeping.LineWatch()
         self._door = Doorway(
             self.params.orders_dir, self.params.site, "citation", self.health, self.now
         )
@@ -74,12 +76,13 @@ class CitationNode(BconnectNode):
         self._backlog: Backlog[Job] = Backlog()
         self._citations = self.create_publisher(messages.Citation, names.CITATIONS, RECORD)
         self._trusts = self.create_publisher(messages.RuleTrust, names.RULE_TRUST, RECORD)
-        for job in (self._ledger.current, self._reconcile, self._weigh, self._retain):
+        for job in (self._current, self._reconcile, self._weigh, self._retain):
             self._backlog.put(job)
         self.create_subscription(messages.Violation, names.VIOLATIONS, self.on_violation, RECORD)
         self.create_subscription(messages.Measure, names.MEASURES, self.on_measure, RECORD)
         self.create_subscription(messages.Compliance, names.COMPLIANCE, self.on_compliance, RECORD)
         self.create_timer(TRUST_EVERY, self._weigh_soon)
+        self.create_timer(FOLLOW_EVERY, self._follow_soon)
         self.create_timer(RETAIN_EVERY, lambda: self._put(self._retain))
         # Past the base class: its guard does not await.
         answer = self.on_review if services_may_await() else self.on_review_in_turn
@@ -223,7 +226,23 @@ class CitationNode(BconnectNode):
             self._backlog.done()
             self._publish(lines)
 
+    def _current(self) -> list[Citation]:
+        """What is there, once more for those who start with us; others' lines from here on."""
+        self._others.begin(self._ledger)
+        return self._ledger.current()
+
+    def _follow_soon(self) -> None:
+        if not len(self._backlog):  # else the next look comes soon enough
+            self._put(self._follow)
+
+    def _follow(self) -> list[Citation]:
+        lines = self._others.news(self._ledger)
+        if lines:
+            self._weigh_soon()
+        return lines
+
     def _publish(self, lines: list[Citation]) -> None:
+        self._others.said(lines)
         for line in lines:
             self.send(self._citations, convert.citation_to(line))
             self.health.tick(names.CITATIONS)

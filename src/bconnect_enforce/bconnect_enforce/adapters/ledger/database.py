@@ -233,6 +233,21 @@ class Ledger:
         with self._store.reading() as connection:
             return _pending(connection, self._site)
 
+    def since(self, line: int, most: int = 200) -> tuple[int, list[Citation]]:
+        """The lines of the site written after a line, oldest first, and the last line's number.
+
+        By whomever they were written: an officer at a command centre writes beside the node.
+        """
+        query = select(citations).where(citations.c.line > line).order_by(citations.c.line)
+        with self._store.reading() as connection:
+            found = connection.execute(_of_site(query, citations, self._site).limit(most)).all()
+        return (found[-1].line if found else line), [rows.citation(row) for row in found]
+
+    def last_line(self) -> int:
+        """The number of the newest line of any site; 0: there is none."""
+        with self._store.reading() as connection:
+            return connection.scalar(select(func.max(citations.c.line))) or 0
+
     def manifests(self) -> frozenset[str]:
         """Paths of the manifests whose violations are stored."""
         query = select(violations.c.manifest)
