@@ -99,7 +99,7 @@ def test_a_case_by_keyboard_alone(
     shot(tab, "reject", whole=False)
     tab.page.keyboard.press("2")
     tab.page.wait_for_url("**/review")
-    assert "Today 2 cases" in tab.page.inner_text("main")
+    assert "Cases today: 2" in tab.page.inner_text("main")
     tab.page.keyboard.press("u")
     tab.page.wait_for_url(f"**/review/{second}")
     centre.clock.pass_(11)
@@ -270,3 +270,19 @@ def test_dark_and_indonesian(tab: Any, make: Any, shot: Any, wait_for: Callable[
     assert "Benarkan" in tab.page.inner_text("#confirm")
     assert "Nomor polisi tidak terbaca" in tab.page.inner_text(".warnings")
     shot(tab, "case_dark_id")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_case_by_axe(tab: Any, make: Any, theme: str) -> None:
+    from test_accessible import faults
+
+    number = make(user=RoadUserKind.MOTORCYCLE)
+    tab.sign_in("validator", f"/review/{number}")
+    tab.page.context.add_cookies([{"name": "bconnect_theme", "value": theme, "url": tab.url}])
+    tab.go(f"/review/{number}")
+    assert faults(tab) == []
+    tab.page.keyboard.press("r")
+    assert faults(tab) == []
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("c")
+    assert faults(tab) == []
