@@ -181,7 +181,7 @@ class ColourVotes:
         if tracks.colour is None and not len(self._votes):
             return tracks
         if not len(tracks):
-            return replace(tracks, colour=None)
+            return tracks.changed(colour=None)
         known = [self._votes.touch(i, tracks.stamp) for i in tracks.track_id.tolist()]
         votes = np.array(known)
         if tracks.colour is not None:
@@ -192,4 +192,4 @@ class ColourVotes:
         total, best, most = votes.sum(axis=1), votes.argmax(axis=1), votes.max(axis=1)
         agreed = (total > s.looks - 0.5) & (most >= s.share * total)
         found = np.where(agreed, best, 0).astype(np.uint8)
-        return replace(tracks, colour=found if found.any() else None)
+        return tracks.changed(colour=found if found.any() else None)

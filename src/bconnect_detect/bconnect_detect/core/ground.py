@@ -5,7 +5,7 @@ place is an image point sent through the calibration's homography; its speed com
 stamps of the images and nothing else.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,8 +141,7 @@ class Ground:
         tracks = self._named(tracks, feet)
         velocity, doubt = self._velocities(tracks, feet)
         self._links.learn(tracks.track_id, tracks.stamp, velocity, doubt)
-        return replace(
-            tracks,
+        return tracks.changed(
             position=feet.places.astype(np.float32),
             position_stddev=spread.astype(np.float32),
             velocity=velocity.astype(np.float32),
@@ -160,7 +159,7 @@ class Ground:
         widths = (tracks.boxes[:, 2] - tracks.boxes[:, 0]) * np.hypot(*feet.slopes[:, :, 0].T)
         spread = noisy @ noisy.transpose(0, 2, 1)
         ids = self._links.name(tracks.track_id, tracks.stamp, feet.places, spread, widths)
-        return replace(tracks, track_id=ids)
+        return tracks.changed(track_id=ids)
 
     def _velocities(self, tracks: Tracks, feet: Feet) -> tuple[Vector, Vector]:
         n, s, places = len(tracks), self.settings, feet.places

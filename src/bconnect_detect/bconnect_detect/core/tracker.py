@@ -1,6 +1,5 @@
 """What a tracker is; ids that never repeat; kinds that do not flicker."""
 
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -52,7 +51,7 @@ class Ids:
     def settle(self, found: Tracks, ids: NDArray[np.int64]) -> Tracks:
         """Rows with an id, each with the kind and colour its track has mostly been."""
         self._votes.expire(found.stamp)
-        tracked = replace(found, track_id=ids).select(ids > 0)
+        tracked = found.changed(track_id=ids).select(ids > 0)
         if not len(tracked):
             return self._colours.settle(tracked)
         known = [self._votes.touch(i, found.stamp) for i in tracked.track_id.tolist()]
@@ -61,4 +60,4 @@ class Ids:
         for mine, now in zip(known, votes, strict=True):
             mine[:] = now
         kinds = votes.argmax(axis=1).astype(np.uint8)
-        return self._colours.settle(replace(tracked, kind=kinds))
+        return self._colours.settle(tracked.changed(kind=kinds))
