@@ -27,6 +27,7 @@ ELSEWHERE = {
     "center": ("bconnect_center.serve", "the command centre: watch, decide, speak"),
     "score": ("bconnect_replay.score", "how good findings were against the truth"),
     "calibrate": ("bconnect_detect.calibrate", "where each place of an image lies on the ground"),
+    "optimise-model": ("bconnect_detect.optimise", "int8 weights from a site's own pictures"),
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
     "evidence": ("bconnect_bringup.evidence", "zips of sealed evidence, originals opened"),
     "keys": ("bconnect_bringup.keys", "the keys that seal a site's evidence: list, rotate"),
