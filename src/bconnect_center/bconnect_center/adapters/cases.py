@@ -75,6 +75,13 @@ class Dossier:
         plate = told.get("plate") if isinstance(told, dict) else None
         return plate if isinstance(plate, dict) else {}
 
+    @property
+    def synchronised(self) -> bool | None:
+        """Whether the sealing machine's clock was; None: not known."""
+        clock = self.folder.facts.get("clock")
+        told = clock.get("synchronised") if isinstance(clock, dict) else None
+        return told if isinstance(told, bool) else None
+
     def files(self, *kinds: EvidenceKind) -> list[EvidenceFile]:
         """The originals of some kinds, in that order; nothing where the seal does not stand."""
         if not self.folder.seal.stands:

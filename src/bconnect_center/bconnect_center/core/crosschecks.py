@@ -120,7 +120,7 @@ def _clock(looked: Looked) -> Iterator[Warning_]:
     if looked.facts and clock.get("synchronised") is not True:
         yield Warning_("clock_unknown" if clock.get("synchronised") is None else "clock_free")
     offset = _part(looked.facts, "camera").get("clock_offset")
-    if isinstance(offset, int | float) and abs(offset) > 1.0:
+    if isinstance(offset, int | float) and 1.0 < abs(offset) < 1e12:
         yield Warning_("camera_clock", {"offset": f"{offset:.1f}"})
 
 

@@ -203,8 +203,8 @@ def _names(request: Request) -> dict[str, str]:
     return {one.name: one.shown or one.name for one in house_of(request).people.all()}
 
 
-def _number_of(value: float | None, digits: int = 1) -> str:
-    """A number for people; a dash where it is not known."""
-    if value is None or value != value:
+def _number_of(value: object, digits: int = 1) -> str:
+    """A number for people; a dash where it is not known, or is none."""
+    if not isinstance(value, int | float) or value != value or abs(value) > 1e12:
         return "-"
     return f"{value:.{digits}f}"
