@@ -180,6 +180,29 @@ def test_feed_on_a_phone_in_indonesian_and_dark(tab: Any, road: Road, shot: Any)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.mark.parametrize("path", ["/map", "/wall", "/feed", "/speak"])
+def test_full_pages_are_accessible(tab: Any, road: Road, shot: Any, path: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    road.finding(11, ahead=HOUR)
+    tab.sign_in("supervisor", path)
+    tab.page.locator("#line-state.good").wait_for()
+    if path == "/map":
+        tab.page.locator(".pin.vehicle").wait_for()
+        tab.page.click(".things [data-name=simpang_utara]")
+        tab.page.locator("#detail .mini li").first.wait_for()
+    for theme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": RULES}})
+        told = [(v["id"], v["nodes"][0]["failureSummary"]) for v in found.response["violations"]]
+        assert told == []
+    tab.page.set_viewport_size({"width": 2560, "height": 1300})
+    shot(tab, f"wide-{path[1:]}", whole=False)
+
+
 def events(response: Any, count: int) -> list[tuple[str, Any]]:
     """(id, data) of a stream of events."""
     found: list[tuple[str, Any]] = []

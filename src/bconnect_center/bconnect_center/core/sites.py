@@ -8,6 +8,7 @@ from bconnect_site.hours import Quiet
 from bconnect_site.model import Site
 
 SKETCHED = 80.0  # m between cameras whose place nobody surveyed
+ASIDE = 70.0  # m a speaker stands beside its cameras on the map
 METRES = 111_320.0  # m per degree of latitude
 
 
@@ -66,7 +67,7 @@ def speaker_place(
         return None
     latitude = sum(p[0] for p in heard) / len(heard)
     longitude = sum(p[1] for p in heard) / len(heard)
-    return latitude - 45.0 / METRES, longitude
+    return latitude - ASIDE / METRES, longitude
 
 
 def quiet_of(told: Mapping[str, Any], speaker: str) -> Quiet | None:

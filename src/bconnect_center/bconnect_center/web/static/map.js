@@ -19,7 +19,8 @@ function shape(tone, word) {
 function pin(kind, site, thing) {
   const state = states.get(key(site, kind, thing.name));
   const label = thing.shown ?? thing.name.replaceAll("_", " ");
-  const button = el("button", { type: "button", title: label, "aria-label": `${label}: ${state?.word ?? ""}`, onclick: () => show(site, kind, thing.name) },
+  // For the pointer; the keyboard has the list, where nothing overlaps.
+  const button = el("button", { type: "button", tabindex: -1, title: label, "aria-label": `${label}: ${state?.word ?? ""}`, onclick: () => show(site, kind, thing.name) },
     el("span", { class: `shape ${state?.tone ?? "gone"}`, "aria-hidden": "true" }));
   return el("div", { class: `pin ${kind}${thing.exact === false ? " sketched" : ""}` }, button, el("span", { class: "name", "aria-hidden": "true" }, label));
 }
@@ -51,8 +52,22 @@ function draw() {
     all.push(...road);
   }
   for (const state of states.values()) if (state.kind === "vehicle") move(state, all);
+  map.on("zoomend moveend resize", declutter);
   if (all.length) map.fitBounds(all, { padding: [60, 60], maxZoom: start.tiles ? 18 : 20, animate: false });
   else map.setView([-1.25, 116.85], 11);
+  declutter();
+}
+
+// Names that would cover one another are seen by pointing, and in the list.
+function declutter() {
+  const taken = [...pins.values()].map(({ node }) => [node, node.querySelector("button").getBoundingClientRect()]);
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  for (const { node } of pins.values()) {
+    const name = node.querySelector(".name").getBoundingClientRect();
+    const crowded = taken.some(([owner, box]) => owner !== node && meets(name, box));
+    node.classList.toggle("crowded", crowded);
+    if (!crowded) taken.push([node, name]);
+  }
 }
 
 // A plain ground that moves with the map, where there are no tiles.
