@@ -6,7 +6,7 @@ One simulated bag is made and judged again offline twice, each time in a new pro
 be equal): times real time for the whole bag and for one camera's stream, start-up apart, and where
 the time goes. Then it is read to its end by our reader, by `rosbags` and by the `mcap` library, and
 recorded once more by our recorder's file format and by rosbags' writer: messages per second, side
-by side in one run. All times are CPU.
+by side in one run. Last, what recording one camera's pictures costs. All times are CPU.
 """
 
 from __future__ import annotations
@@ -21,11 +21,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 from mcap.reader import make_reader
 from rosbags.rosbag2 import Reader
 
-from bconnect_replay.adapters.bag import BagReader, BagWriter
+from bconnect_camera.adapters.annexb import AnnexB
+from bconnect_camera.adapters.pyav_source import PyavSource
+from bconnect_camera.core.address import parse
+from bconnect_camera.core.annexb import begins
+from bconnect_camera.core.types import Packet
+from bconnect_replay.adapters import jpeg
+from bconnect_replay.adapters.bag import BagReader, BagWriter, make, own_types
 from bconnect_replay.adapters.bag_file import BagRecording, TopicInfo
+from bconnect_replay.adapters.bag_types import VIDEO, encoded
 from bconnect_replay.core.splitting import Split
 
 # A rerun in parts: what it takes until the first message, to read and decode, and in all.
@@ -109,7 +119,64 @@ def measure(made: Path, root: Path) -> int:
     for name in ("one", "two"):
         size = sum(f.stat().st_size for f in (root / name).iterdir())
         print(f"      {name}: {size / 1e6:.1f} MB")
+    pictures(root)
     return 0 if digests[0] == digests[1] else 1
+
+
+def pictures(root: Path) -> None:
+    """What a second of one camera's pictures costs the recorder, as JPEG and as encoded."""
+    film = root / "film.mp4"
+    rng = np.random.default_rng(1)
+    ground = cv2.resize(rng.integers(0, 255, (90, 160, 3), np.uint8), (1920, 1080))
+    shown = [np.roll(ground, 6 * n, axis=1) for n in range(100)]
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        stream.bit_rate = 4_000_000
+        stream.options = {"preset": "veryfast", "g": "50", "bf": "0"}
+        for image in shown:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    source = PyavSource(
+        parse(f"file://{film}"),
+        clock=lambda: 1_800_000_000 * 10**9,
+        steady=lambda: 0.0,
+        wait=lambda _: False,
+        hardware=False,
+    )
+    source.open()
+    packets = [item for item in source.read() if isinstance(item, Packet)]
+    source.close()
+    small = [cv2.resize(image, (640, 360), interpolation=cv2.INTER_AREA) for image in shown[:40]]
+
+    def as_encoded() -> int:
+        writer, bag = AnnexB(packets[0].info), BagRecording(root / "encoded", Split())
+        for packet in packets:
+            data = writer.convert(packet)
+            cdr = encoded(packet.stamp, "camera", data, writer.form)
+            bag.write(TopicInfo("/v", VIDEO, grouped=True), cdr, packet.stamp, begins(data, "h264"))
+        bag.close()
+        return len(packets)
+
+    def as_jpeg() -> int:
+        bag, kind = BagRecording(root / "jpeg", Split()), "sensor_msgs/msg/CompressedImage"
+        for n, image in enumerate(small):
+            data = np.frombuffer(jpeg.encode(image, 85), np.uint8)
+            message = make(own_types(), kind, format="jpeg", data=data)
+            bag.write(TopicInfo("/j", kind), bytes(own_types().serialize_cdr(message, kind)), n)
+        bag.close()
+        return len(small)
+
+    for name, work, count, hertz in (
+        ("encoded, 1920x1080 at 25 Hz", as_encoded, len(packets), 25),
+        ("JPEG, 640x360 at 10 Hz", as_jpeg, len(small), 10),
+    ):
+        cost = hertz / rate(count, work)
+        folder = root / name.split(",")[0].lower()
+        size = sum(f.stat().st_size for f in folder.glob("*.mcap")) / 1e6 * hertz / count
+        print(
+            f"pictures {name:28} {1000 * cost:5.1f} ms CPU and {size:.2f} MB a second of a camera"
+        )
 
 
 def judged(bag: Path, site: Path, out: Path) -> dict[str, float]:
