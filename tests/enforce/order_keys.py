@@ -8,7 +8,11 @@ from bconnect_site.keys import Keyring
 from bconnect_site.orders import TrustedKey
 from bconnect_site.trusted import write_trusted
 
-OWN_KEYS = {"ladder": ("announce", "measure"), "desk": ("review", "tow_order", "sticker")}
+OWN_KEYS = {
+    "ladder": ("announce", "measure"),
+    "desk": ("review", "tow_order", "sticker"),
+    "evidence": ("violation",),  # in the field a key of the evidence's own folder
+}
 
 
 def make_orders(folder: Path, **others: tuple[str, ...]) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from bconnect_msgs import msg as messages
 from bconnect_msgs.srv import ReviewCitation, UpdateStickerTask
+from conftest import make_violation
 from order_keys import make_orders
 from stranger import Stranger
 from test_roadside_nodes import SITE, WEBHOOK, rows, tow
@@ -23,6 +24,7 @@ from bconnect_enforce import convert
 from bconnect_enforce.adapters.ledger import read_summary
 from bconnect_enforce.convert_orders import fields_of, put
 from bconnect_enforce.core.records import Announcement, identity
+from bconnect_node import witness
 from bconnect_node.qos import EVENT, RECORD, STATE
 from bconnect_site.doors import TOLD_AGAIN, Door
 from bconnect_site.errors import ConfigError
@@ -413,3 +415,71 @@ def test_an_order_for_one_street_is_worth_nothing_in_another(house):
     with pytest.raises(Refused, match="refused one for another site"):
         Door.open(folder, "elsewhere", "pole").admit(order, 5 * S)
     assert read_trusted(folder / "trusted.json")[signer.key_id].name == "ladder"
+
+
+# --- violations
+
+
+@pytest.mark.parametrize("node", ["citation", "ladder"])
+def test_a_violation_nobody_sealed_is_none(graph, violation, stranger, wait_for, node):
+    """Neither measure nor line of the ledger comes of what the site's evidence did not sign."""
+    from test_enforce_graph import SITE as CORRIDOR
+    from test_enforce_graph import stored, violation_of
+
+    made = graph.citation() if node == "citation" else graph.ladder(CORRIDOR)
+    measures = graph.listen(messages.Measure, "measures", RECORD)
+    path = graph.tmp_path / "ledger.sqlite3"
+    ring = Keyring.open(graph.orders / "evidence")
+    bare, own, borrowed = (violation_of(violation(n)) for n in (1, 2, 3))
+    witness.sign(own, Keyring.open(graph.tmp_path / "strangers_key"))
+    witness.sign(borrowed, Under(ring.key_id, Keyring.open(graph.tmp_path / "strangers_key")))
+    altered, later = (violation_of(violation(n)) for n in (4, 5))
+    for m in (altered, later):
+        witness.sign(m, ring)
+    altered.finding.type = messages.Finding.TYPE_RED_LIGHT
+    later.plate.text = "KT 1 A"
+    desk = violation_of(violation(6))
+    witness.sign(desk, Keyring.open(graph.orders / "desk"))
+    forged = [
+        (bare, "unsigned"), (own, "unknown key"), (borrowed, "bad signature"),
+        (altered, "bad signature"), (later, "bad signature"), (desk, "unknown key"),
+    ]  # fmt: skip
+    sent = []
+    for m, reason in forged:
+        stranger.publish("/demo/violations", m)
+        sent.append(reason)
+        wait_for(lambda: counted(made, sent))
+    graph.publisher(messages.Violation, "violations", RECORD).publish(violation_of(violation(7)))
+    if node == "ladder":
+        wait_for(lambda: len(measures) == 2)
+        assert {m.violation_id for m in measures} == {violation(7).id}
+    else:
+        wait_for(lambda: stored(path) == [violation(7).id])
+    assert made.health.last_error.startswith("violation: refused one")
+
+
+def test_evidence_that_rotates_its_key_goes_on_being_believed(tmp_path):
+    from test_enforce_graph import violation_of
+
+    from bconnect_enforce.doorway import SealDoor
+
+    class Told:
+        def __init__(self):
+            self.errors, self.drops = [], []
+            self.error, self.drop = self.errors.append, self.drops.append
+
+    orders, told = make_orders(tmp_path / "orders"), Told()
+    moment = [10 * S]
+    door = SealDoor(str(orders), str(tmp_path / "keys"), told, lambda: moment[0])
+    m = violation_of(make_violation(1))
+    assert not door.believes(m)
+    ring = Keyring.open(tmp_path / "keys")
+    witness.sign(m, ring)
+    moment[0] += S
+    assert door.believes(m)
+    ring.rotate()
+    witness.sign(m, ring)
+    assert not door.believes(m)  # looked into the folder a moment ago
+    moment[0] += S
+    assert door.believes(m)
+    assert told.drops == ["refused: unsigned", "refused: unknown key"]

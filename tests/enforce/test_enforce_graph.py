@@ -482,7 +482,7 @@ def test_a_database_that_another_process_holds_is_refused(tmp_path):
 
 def test_the_ledger_node_ends_in_order_on_sigterm(graph, violation, measure, wait_for):
     """Asked in the middle of its work it finishes the line, closes the database and leaves."""
-    violations = graph.probe.create_publisher(messages.Violation, "violations", RECORD)
+    violations = graph.publisher(messages.Violation, "violations", RECORD, readers=0)
     process = start_citation(graph.tmp_path)
     try:
         wait_for(lambda: violations.get_subscription_count() > 0, 30.0)
@@ -502,7 +502,7 @@ def test_the_ledger_node_ends_in_order_on_sigterm(graph, violation, measure, wai
 def test_killed_citation_node_nothing_lost_nothing_doubled(graph, violation, measure, wait_for):
     """Violations keep coming while the ledger's process is killed and started again."""
     path = graph.tmp_path / "ledger.sqlite3"
-    violations = graph.probe.create_publisher(messages.Violation, "violations", RECORD)
+    violations = graph.publisher(messages.Violation, "violations", RECORD, readers=0)
     measures = graph.publisher(messages.Measure, "measures", RECORD, readers=0)
     chance = random.Random(3)
     sent = 0

@@ -132,6 +132,7 @@ def test_pictures_and_json_stay_out_of_events(name: str) -> None:
             assert (name, field) in {
                 ("Announcement", "signature"),
                 ("Measure", "signature"),
+                ("Violation", "signature"),
                 ("RoadUserArray", "kind"),
                 ("RoadUserArray", "colour"),
             }

@@ -127,7 +127,11 @@ def test_a_node_does_what_it_may_and_may_what_it_does(houses, ros, site_name, ki
     # pictures and tracks are subscribed to while somebody wants them; what rclpy itself serves
     # depends on its version
     later = {n for n in allowed.hears if n.endswith(("/image_raw", "/tracks", "/plate_sightings"))}
-    later |= {n for n in allowed.hears if n.endswith(("/fix", "/fix_velocity", "/clock_state"))}
+    later |= {
+        n
+        for n in allowed.hears
+        if n.endswith(("/fix", "/fix_velocity", "/heading", "/clock_state"))
+    }
     assert allowed.hears - done.hears <= later | self_test
     always = {n for n in allowed.says if not n.endswith(("/rosout", "/parameter_events"))}
     assert always - done.says <= self_test

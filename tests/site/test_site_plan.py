@@ -88,6 +88,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
     assert node(made, "/x/ladder").parameters == {
         "site_file": "/state/x/site.yaml",
         "orders_dir": "/state/x/orders",
+        "keys_dir": "/state/x/keys",
         "history_file": "/state/history.sqlite3",
     }
     assert node(made, "/x/evidence").parameters == {

@@ -30,7 +30,7 @@ from bconnect_detect.core.evidence import Case
 from bconnect_detect.core.types import SECOND
 from bconnect_detect.desk import Desk, Outlets
 from bconnect_detect.sealing_site import case_settings, key_sentences, make_sealer
-from bconnect_node import health
+from bconnect_node import health, witness
 from bconnect_node.base import BconnectNode
 from bconnect_node.qos import EVENT, RECORD, STATE, STREAM
 from bconnect_node.run import run
@@ -203,7 +203,10 @@ class EvidenceNode(BconnectNode):
     def _publish(self, violation: core.violation.Violation) -> None:
         self.health.tick("violations")
         frame = names.optical_frame(self._site, violation.finding.camera)
-        self.send(self._violations, convert.violation_to_msg(violation, frame))
+        m = convert.violation_to_msg(violation, frame)
+        if self._sealer.store.ring is not None:
+            witness.sign(m, self._sealer.store.ring)
+        self.send(self._violations, m)
 
     def _complain(self, sentence: str) -> None:
         self.health.drop("refused")

@@ -19,7 +19,7 @@ from bconnect_enforce.adapters.ledger import Ledger, LedgerBusy, LedgerError
 from bconnect_enforce.core.backlog import Backlog
 from bconnect_enforce.core.records import Citation, Violation
 from bconnect_enforce.core.trust import Marks
-from bconnect_enforce.doorway import Doorway
+from bconnect_enforce.doorway import Doorway, SealDoor
 from bconnect_enforce.reviewing import Review, answered
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
@@ -68,9 +68,9 @@ class CitationNode(BconnectNode):
         self._trust = bookkeeping.TrustWatch(marks)
         self._weighing = False
         self._others = bookkeeping.LineWatch()
-        self._door = Doorway(
-            self.params.orders_dir, self.params.site, "citation", self.health, self.now
-        )
+        orders = self.params.orders_dir
+        self._door = Doorway(orders, self.params.site, "citation", self.health, self.now)
+        self._seals = SealDoor(orders, self.params.keys_dir, self.health, self.now)
         self._ledger = self._open()
         self.at_close(self._ledger.close)
         self._backlog: Backlog[Job] = Backlog()
@@ -99,6 +99,8 @@ class CitationNode(BconnectNode):
 
     def on_violation(self, m: messages.Violation) -> None:
         self.health.tick(names.VIOLATIONS)
+        if not self._seals.believes(m):
+            return
         try:
             violation = convert.violation_from(m)
         except ValueError as error:

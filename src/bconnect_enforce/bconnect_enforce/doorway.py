@@ -8,8 +8,12 @@ from typing import Any
 
 from bconnect_enforce.convert_orders import order_from
 from bconnect_node.health import Health
-from bconnect_site.doors import TOLD_AGAIN, Door
-from bconnect_site.orders import Refused, SignedOrder
+from bconnect_node.witness import is_by
+from bconnect_site.doors import TOLD_AGAIN, TRUSTED, Door
+from bconnect_site.errors import ConfigError
+from bconnect_site.keys import PublicKey, publics
+from bconnect_site.orders import SECOND, VIOLATION, Refused, SignedOrder
+from bconnect_site.trusted import read_trusted
 
 
 class Doorway:
@@ -64,3 +68,51 @@ class Doorway:
         self._health.set("refused_orders", self._refused)
         if refused.reason != TOLD_AGAIN:  # every restart hears the last hundred measures again
             self._health.error(str(refused))
+
+
+class SealDoor:
+    """Violations in: those are believed that the site's own evidence signed, or who may for it."""
+
+    def __init__(
+        self, orders_dir: str, keys_dir: str, health: Health, now: Callable[[], int]
+    ) -> None:
+        """`keys_dir` holds the evidence's public keys, here; empty: it runs elsewhere.
+
+        Raises ConfigError.
+        """
+        self._trusted = {
+            id_: key.public
+            for id_, key in read_trusted(Path(orders_dir) / TRUSTED).items()
+            if VIOLATION in key.rights
+        }
+        self._folder, self._health, self._now = keys_dir, health, now
+        self._own: dict[str, PublicKey] = {}
+        self._looked = -SECOND
+
+    def believes(self, m: Any) -> bool:
+        """Whether a violation is as somebody signed it who may; else counted and said."""
+        if not m.signed_by or not m.signature:
+            return self._refuse("unsigned", "that nobody signed")
+        public = self._key(m.signed_by)
+        if public is None:
+            return self._refuse("unknown key", "signed by a key nobody trusts for it")
+        if not is_by(public, m):
+            return self._refuse("bad signature", "that is not as it was signed")
+        return True
+
+    def _key(self, key_id: str) -> PublicKey | None:
+        known = self._trusted.get(key_id) or self._own.get(key_id)
+        now = self._now()
+        if known is None and self._folder and abs(now - self._looked) >= SECOND:
+            self._looked = now  # evidence makes its key at its first start, and may rotate it
+            try:
+                self._own = publics(Path(self._folder))
+            except ConfigError as error:
+                self._health.error(str(error))
+            known = self._own.get(key_id)
+        return known
+
+    def _refuse(self, reason: str, what: str) -> bool:
+        self._health.drop(f"refused: {reason}")
+        self._health.error(f"violation: refused one {what}")
+        return False

@@ -17,6 +17,7 @@ from bconnect_enforce.convert_orders import fields_of, put
 from bconnect_enforce.core import ladder
 from bconnect_enforce.core.history import digest
 from bconnect_enforce.core.policy import rules_of
+from bconnect_enforce.doorway import SealDoor
 from bconnect_enforce.remembering import Remembering
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
@@ -42,6 +43,7 @@ class LadderParams:
 
     site_file: str = field(description="the frozen site")
     orders_dir: str = field(description="the site's orders: the key that signs ours is there")
+    keys_dir: str = field("", "the evidence's public keys; empty: it runs elsewhere")
     history_file: str = field("", "memory of all sites; empty: none beyond this run")
 
 
@@ -54,7 +56,9 @@ class Ladder(BconnectNode):
         super().__init__("ladder", LadderParams, **kw)
         loaded = load_frozen(self.params.site_file)
         self._site = loaded.site.site
-        self._signer = Signer(Path(self.params.orders_dir) / LADDER)
+        orders, keys = self.params.orders_dir, self.params.keys_dir
+        self._signer = Signer(Path(orders) / LADDER)
+        self._seals = SealDoor(orders, keys, self.health, self.now)
         phrases = loaded.config_dir / "phrases.yaml" if loaded.config_dir else None
         rules = rules_of(loaded.site, load_phrases(phrases))
         path = Path(self.params.history_file) if self.params.history_file else None
@@ -98,7 +102,8 @@ class Ladder(BconnectNode):
         self._carry_out(self._ladder.on_finding(offence, sight_from(m), self.now()))
 
     def on_violation(self, m: messages.Violation) -> None:
-        self._carry_out(self._ladder.on_violation(convert.violation_from(m), self.now()))
+        if self._seals.believes(m):
+            self._carry_out(self._ladder.on_violation(convert.violation_from(m), self.now()))
 
     def on_trust(self, m: messages.RuleTrust) -> None:
         self._ladder.on_trust(convert.trust_from(m))

@@ -50,7 +50,7 @@ WAYS: dict[str, Way] = {
         ),
         (f"./{names.CAPTURE_REQUESTS}",),
     ),
-    "gnss": Way((names.FIX, names.FIX_VELOCITY, names.CLOCK_STATE)),
+    "gnss": Way((names.FIX, names.FIX_VELOCITY, names.HEADING, names.CLOCK_STATE)),
     "detector": Way(
         (names.SITE_INFO, f"camera/{names.DETECTIONS}"), (f"camera/{names.IMAGE_RAW}",)
     ),
@@ -61,6 +61,7 @@ WAYS: dict[str, Way] = {
         (
             f"camera/{names.TRACKS}", f"camera/{names.CAMERA_STATUS}",
             f"camera/{names.PLATE_SIGHTINGS}", names.SIGNALS, names.FIX, names.FIX_VELOCITY,
+            names.HEADING,
         ),
     ),
     "evidence": Way(
@@ -77,7 +78,7 @@ WAYS: dict[str, Way] = {
             names.FINDINGS, names.VIOLATIONS,
         ),
     ),
-    "speaker": Way((names.SPEAKER_STATE,), (names.ANNOUNCEMENTS,), ("~/mute",)),
+    "speaker": Way((names.SPEAKER_STATE,), (names.ANNOUNCEMENTS, names.RECORDINGS), ("~/mute",)),
     "citation": Way(
         (names.CITATIONS, names.RULE_TRUST),
         (names.VIOLATIONS, names.MEASURES, names.COMPLIANCE),
@@ -92,7 +93,7 @@ _BESIDE: dict[str, Way] = {
     RECORDER: Way(
         (),
         (
-            DIAGNOSTICS, *_TOLD, names.FIX_VELOCITY, names.CLOCK_STATE,
+            DIAGNOSTICS, *_TOLD, names.FIX_VELOCITY, names.HEADING, names.CLOCK_STATE,
             *(
                 f"camera/{n}"
                 for n in (

@@ -42,7 +42,8 @@ FIELDS: dict[str, dict[str, type]] = {
     STICKER: {"site": str, "id": str, "status": int, "officer": str, "detail": str},
     REVIEW: {"site": str, "number": str, "decision": int, "reviewer": str, "reason": str},
 }  # fmt: skip
-RIGHTS = tuple(FIELDS)  # a key may sign the kinds it has the right to
+VIOLATION = "violation"  # no order: to say what was sealed (bconnect_node.witness)
+RIGHTS = (*FIELDS, VIOLATION)  # a key may sign the kinds it has the right to
 
 # ns an order may still be worth something; signed for longer it is refused.
 LONGEST = {

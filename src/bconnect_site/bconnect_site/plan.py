@@ -212,6 +212,7 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
     ladder: dict[str, Parameter] = {
         "site_file": site_file,
         "orders_dir": orders,
+        "keys_dir": str(layout.keys_dir),
         "history_file": str(layout.history_file),
     }
     ledger: dict[str, Parameter] = {

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bconnect_site.fields import Strict, Text
 
-Right = Literal["announce", "measure", "tow_order", "sticker", "review"]
+Right = Literal["announce", "measure", "tow_order", "sticker", "review", "violation"]
 
 
 class TrustedSettings(Strict):
@@ -14,5 +14,6 @@ class TrustedSettings(Strict):
 
     key: Text = Field(description="file with its public key (PEM, Ed25519), from the site file")
     rights: Annotated[tuple[Right, ...], Field(strict=False, min_length=1)] = Field(
-        description="what it may order: announce, measure, tow_order, sticker, review"
+        description="what it may order: announce, measure, tow_order, sticker, review; violation: "
+        "may say what was sealed, for the evidence of another machine"
     )
