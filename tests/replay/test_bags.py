@@ -38,16 +38,16 @@ def test_a_bag_gives_the_violations_it_must(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_script_that_made_a_bag_makes_it_still(name: str, tmp_path: Path) -> None:
-    """The same messages; the bytes only while the messages have the same fields."""
+    """The same messages, as this version has them: what was added since is unknown in both."""
     from bconnect_replay.adapters.bag import BagReader
 
     maker().make(name, tmp_path / name)
     with BagReader(BAGS / name / "bag") as kept, BagReader(tmp_path / name / "bag") as made:
         for (topic, one, at), (other_topic, other, other_at) in zip(
-            kept.messages(), made.messages(), strict=True
+            kept.raw(), made.raw(), strict=True
         ):
             assert (topic, at) == (other_topic, other_at)
-            assert str(one) == str(other)
+            assert kept.current(topic, one) == made.current(topic, other)
 
 
 def test_every_bag_has_its_script_and_its_expectation() -> None:
