@@ -160,21 +160,37 @@ def test_one_is_enough_to_reject(desk: Desk, make: Any, clock: Any) -> None:
 
 
 def test_the_queue_follows_by_pieces_and_on_any_server(house: Any, make: Any, clock: Any) -> None:
-    numbers = [make(pictures=False) for _ in range(5)]
+    numbers = [make(pictures=False)]
     one, two = (Queue(house.database, house.ledger, lambda stamp: None) for _ in range(2))
     everybody = Person("x", Role.SUPERVISOR)
+    two.freshen()  # a page does not begin it
+    assert one.page(everybody, Filter(), clock()) == []
+    assert one.follow()
+    numbers += [make(pictures=False) for _ in range(4)]
     assert one.follow(2) and two.follow(2)
-    assert len(one.page(everybody, Filter(), clock())) == 4
+    assert len(one.page(everybody, Filter(), clock())) == 5
     assert one.follow(2) is False
     assert [w.number for w in two.page(everybody, Filter(), clock())] == numbers
     house.ledger.review(Decision(numbers[0], CitationStatus.REJECTED, "Sari", "x"), clock())
-    two.follow()
+    two.freshen()
     assert [w.number for w in one.page(everybody, Filter(), clock(), most=2)] == numbers[1:3]
     after = one.page(everybody, Filter(), clock(), after=numbers[2])
     assert [w.number for w in after] == numbers[3:]
     far = Person("y", Role.VALIDATOR, sites=frozenset({"elsewhere"}))
     assert one.page(far, Filter(frozenset({"beruang_madu"})), clock()) == []
     assert one.count(far, Filter(), clock()) == (0, 0)
+
+
+def test_a_queue_put_before_an_old_ledger(house: Any, make: Any, clock: Any) -> None:
+    first, second, third = (make(pictures=False) for _ in range(3))
+    house.ledger.review(Decision(first, CitationStatus.CONFIRMED, "Sari"), clock())
+    house.ledger.review(Decision(third, CitationStatus.REJECTED, "Sari", "x"), clock())
+    one, two = (Queue(house.database, house.ledger, lambda stamp: None) for _ in range(2))
+    one.follow()
+    two._begin()  # another server, a moment late
+    everybody = Person("x", Role.SUPERVISOR)
+    assert [w.number for w in two.page(everybody, Filter(), clock())] == [second]
+    assert two.follow() is False
 
 
 def test_sites_and_roles(centre: Any, make: Any) -> None:

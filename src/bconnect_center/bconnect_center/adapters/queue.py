@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -32,7 +33,8 @@ from bconnect_enforce.adapters.ledger.tables import citations
 from bconnect_site.kinds import CitationStatus, ViolationType
 
 MARK = "review queue"
-AT_ONCE = 2000  # lines of the ledger in one transaction
+AT_ONCE = 500  # lines of the ledger in one transaction: others write, too
+LITTLE = 100  # the same, while a page waits
 _COLUMNS = ("number", "violation_id", "site", "camera", "type")
 
 
@@ -74,22 +76,55 @@ class Queue:
 
     def follow(self, most: int = AT_ONCE) -> bool:
         """Takes in what the ledger holds since; whether there is more. Raises LedgerError."""
-        with self._database.reading() as c:
-            mark = c.scalar(select(marks.c.line).where(marks.c.name == MARK)) or 0
+        mark = self._mark()
+        if mark is None:
+            self._begin()
+            return True
         lines = self._since(mark, most)
-        if not lines:
-            return False
-        with self._database.writing() as c:
-            held = c.scalar(select(marks.c.line).where(marks.c.name == MARK))
-            if (held or 0) == mark:
-                self._take(c, lines)
-                values = {"line": lines[-1].line}
-                c.execute(
-                    insert(marks).values(name=MARK, **values)
-                    if held is None
-                    else update(marks).where(marks.c.name == MARK).values(**values)
-                )
+        if lines:
+            self._write(mark, lines)
         return len(lines) == most
+
+    def freshen(self) -> None:
+        """As `follow`, before a page: only where little is new, and it began. Else the worker
+        is at it, and a page must not wait in line with it. Raises LedgerError."""
+        mark = self._mark()
+        if mark is None:
+            return
+        lines = self._since(mark, LITTLE + 1)
+        if lines and len(lines) <= LITTLE:
+            self._write(mark, lines)
+
+    def _mark(self) -> int | None:
+        with self._database.reading() as c:
+            return c.scalar(select(marks.c.line).where(marks.c.name == MARK))
+
+    def _write(self, mark: int, lines: Sequence[Any]) -> None:
+        with self._database.writing() as c:
+            moved = c.execute(
+                update(marks)
+                .where(marks.c.name == MARK, marks.c.line == mark)
+                .values(line=lines[-1].line)
+            )
+            if moved.rowcount:  # else another server was first
+                self._take(c, lines)
+
+    def _begin(self) -> None:
+        """What waits at all, in one go: a centre is put before a ledger with years in it."""
+        with self._ledger.reading() as c:
+            last = c.scalar(select(func.max(citations.c.line))) or 0
+            later = citations.alias()
+            decided = exists().where(
+                later.c.number == citations.c.number, later.c.line > citations.c.line
+            )
+            # literal, so that the index of the pending lines serves
+            query = select(citations).where(text("citations.status = 1"), ~decided)
+            rows = [self._row(line) for line in c.execute(query)]
+        with self._database.writing() as c:
+            if c.scalar(select(marks.c.line).where(marks.c.name == MARK)) is None:
+                if rows:
+                    c.execute(insert(queue), rows)
+                c.execute(insert(marks).values(name=MARK, line=last))
 
     def page(
         self,

@@ -23,6 +23,7 @@ from bconnect_enforce.core.case import Case
 
 log = logging.getLogger("bconnect.center.review")
 ROUND = 0.5  # s between two looks of the worker
+BREATH = 0.05  # s the same, while there is more: SQLite's lock is not handed over in turn
 
 
 class Desk:
@@ -59,7 +60,7 @@ class Desk:
             except Exception:
                 log.exception("review: a round failed")
                 busy = False
-            stop.wait(0.0 if busy else ROUND)
+            stop.wait(BREATH if busy else ROUND)
 
     @contextmanager
     def working(self) -> Iterator[None]:

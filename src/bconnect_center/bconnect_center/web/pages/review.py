@@ -86,7 +86,7 @@ def today(request: Request, person: Person) -> Today:
 def queue(request: Request, person: Viewer, filter_: Wanted, after: After = "") -> Response:
     """What waits, the most urgent first."""
     desk, house = desk_of(request), house_of(request)
-    desk.queue.follow()
+    desk.queue.freshen()
     now = house.now()
     found = desk.queue.page(person, filter_, now, after, SHOWN + 1)
     waiting, overdue = desk.queue.count(person, filter_, now)
@@ -125,7 +125,7 @@ def next_case(request: Request, person: Viewer, filter_: Wanted, after: After = 
 
 def where_next(request: Request, person: Person, filter_: Filter, after: str) -> str:
     desk, now = desk_of(request), house_of(request).now()
-    desk.queue.follow()
+    desk.queue.freshen()
     for start in dict.fromkeys((after, "")):
         found = desk.queue.page(person, filter_, now, start, 2, free=True)
         for one in found:
@@ -138,7 +138,7 @@ def where_next(request: Request, person: Person, filter_: Filter, after: str) ->
 def case(request: Request, person: Viewer, number: Number, filter_: Wanted) -> Response:
     """One case; it is this officer's from now on, if nobody else has it."""
     desk, house = desk_of(request), house_of(request)
-    desk.queue.follow()
+    desk.queue.freshen()
     held = case_of(request, person, number)
     note_once(request, person, "case seen", held)
     dossier = desk.cases.dossier(held, person, desk.queue.open_of)

@@ -87,7 +87,7 @@ def queue(
 ) -> list[Waiting]:
     """What waits, the most urgent first."""
     desk, now = desk_of(request), house_of(request).now()
-    desk.queue.follow()
+    desk.queue.freshen()
     return [
         Waiting(
             number=one.number,
