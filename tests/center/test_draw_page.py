@@ -30,7 +30,9 @@ def site_file(tmp_path: Path) -> Path:
 
 def with_still(centre: Any, camera: str = "utara") -> None:
     answer = centre.client("supervisor").post(
-        f"/api/draw/tangan/{camera}/still", content=still(), headers={"content-type": "image/jpeg"}
+        f"/api/draw/sites/tangan/cameras/{camera}/still",
+        content=still(),
+        headers={"content-type": "image/jpeg"},
     )
     assert answer.status_code == 201, answer.text
 
@@ -96,7 +98,15 @@ def test_a_zone_by_mouse_previewed_saved_and_loaded(
     kept = before.splitlines()
     now = site_file.read_text().splitlines()
     assert [line for line in kept if line not in now] == ["    rules: [wrong_way]"]
+    page.click("#history summary")
     shot(tab, "draw_history")
+    page.click("#history button:has-text('the version before')")
+    page.wait_for_selector("#savebox[open]")
+    assert "-      bahu:" in page.locator("#savediff").inner_text()
+    page.fill("#reason", "Ternyata salah")
+    with page.expect_navigation():
+        page.click("#write")
+    assert site_file.read_text() == before
 
 
 def test_a_zone_by_keyboard_alone(tab: Any, centre: Any, site_file: Path) -> None:
@@ -137,9 +147,7 @@ def test_a_zone_by_keyboard_alone(tab: Any, centre: Any, site_file: Path) -> Non
     page.keyboard.type("sign S-12")
     tab_to("[data-key='rules.illegal_parking']")
     page.keyboard.press("Space")
-    page.wait_for_selector("#save:not([disabled])")
-    tab_to("#save")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+s")
     page.wait_for_selector("#savebox[open]")
     page.keyboard.type("Dengan papan ketik saja")
     with page.expect_navigation():
@@ -248,6 +256,64 @@ def test_calibration_points_show_their_residuals_and_are_written(
     assert loaded.calibrations()["utara"].has_ground
     page.click("[data-mode=marks]")
     assert "Supervisor" in page.locator("#panel-marks").inner_text()
+
+
+def test_every_part_by_axe(tab: Any, centre: Any) -> None:
+    from test_accessible import faults
+
+    with_still(centre)
+    tab.sign_in("supervisor", "/draw")
+    for theme in ("light", "dark"):
+        tab.page.context.add_cookies([{"name": "bconnect_theme", "value": theme, "url": tab.url}])
+        tab.go("/draw")
+        assert faults(tab) == []
+        tab.go(DRAW)
+        tab.page.wait_for_selector("#still:not([hidden])")
+        tab.page.click("button[data-zone=lajur]")
+        tab.page.click("#removezone")
+        tab.page.wait_for_selector(".faultlist")
+        assert faults(tab) == []
+        tab.page.click("#undo")
+        tab.page.click("button[data-zone=lajur]")
+        checked(tab)
+        assert faults(tab) == []
+        for mode in ("signals", "marks"):
+            tab.page.click(f"[data-mode={mode}]")
+            assert faults(tab) == []
+        tab.page.click("#calibrate")
+        tab.page.click("#addmark")
+        tab.page.wait_for_selector(".faultlist")
+        assert faults(tab) == []
+        tab.page.on("dialog", lambda dialog: dialog.accept())
+
+
+@pytest.mark.console("401")
+def test_the_session_ends_while_drawing_and_nothing_is_lost(
+    tab: Any, centre: Any, site_file: Path
+) -> None:
+    """The other tab signs in again; the drawing goes on here."""
+    tab.sign_in("supervisor", DRAW)
+    page = tab.page
+    page.click("button[data-zone=lajur]")
+    page.focus("[data-id='point.0']")
+    page.keyboard.press("Shift+ArrowDown")
+    page.wait_for_selector("#save:not([disabled])")
+    page.click("#save")
+    page.fill("#reason", "Sesi berakhir di tengah")
+    centre.clock.pass_(1801)
+    page.click("#write")
+    page.wait_for_selector("#signin-again[open]")
+    with page.context.expect_page() as opened:
+        page.click("#signin-again a")
+    other = opened.value
+    other.fill("input[name=name]", "supervisor")
+    other.fill("input[name=password]", "kata-sandi-yang-panjang")
+    other.click("form[action='/login'] button")
+    page.wait_for_selector("#signin-again:not([open])", state="attached")
+    assert page.input_value("#reason") == "Sesi berakhir di tengah"
+    with page.expect_navigation():
+        page.click("#write")
+    assert "0.22" in site_file.read_text()
 
 
 def test_script_in_names_stays_text(tab: Any, centre: Any, site_file: Path, tmp_path: Path) -> None:

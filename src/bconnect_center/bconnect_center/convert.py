@@ -25,6 +25,7 @@ def site_state(m: Any) -> State:
         "longitude": m.longitude,
         "software": _text(m.software_version),
         "model": _text(m.model),
+        "site_sha256": _text(m.site_sha256),
         "cameras": {name: None for name in m.cameras},
         "speakers": {},
     }

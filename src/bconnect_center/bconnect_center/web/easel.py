@@ -29,7 +29,7 @@ from bconnect_site.loaded import LoadedSite, resolve_path
 from bconnect_site.yamledit import edit
 from bconnect_site.yamlwrite import to_yaml
 
-_KEYED = re.compile(r"([A-Za-z0-9_.\[\]]+): (.*)", re.DOTALL)
+_KEYED = re.compile(r"([^:\"]{1,200}): (.*)", re.DOTALL)
 
 
 @dataclass(slots=True)

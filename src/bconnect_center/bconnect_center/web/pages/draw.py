@@ -3,9 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
+from sqlalchemy import select
 from starlette.responses import Response
 
 from bconnect_center.adapters import site_files, surveying
+from bconnect_center.adapters.tables import states
 from bconnect_center.core.roles import Person, Right
 from bconnect_center.house import House
 from bconnect_center.web.draw_still import told_still
@@ -72,6 +74,7 @@ def easel(request: Request, person: Drawer, site: SiteName, camera: SiteName) ->
         else 16 / 9,
         "person": person.shown or person.name,
     }
+    running = _running(house, site)
     return page(
         request,
         "draw.html",
@@ -82,8 +85,16 @@ def easel(request: Request, person: Drawer, site: SiteName, camera: SiteName) ->
         read_only=site_files.why_read_only(file.path),
         cameras=list(plain["cameras"]),
         told=told,
+        running="unknown" if not running else "same" if running == file.sha256 else "older",
         ptz=bool(plain["cameras"][camera].get("ptz")),
     )
+
+
+def _running(house: House, site: str) -> str:
+    """Digest of the site file the running graph was started with; empty: nobody heard of it."""
+    with house.database.reading() as c:
+        told = c.scalar(select(states.c.told).where(states.c.site == site, states.c.kind == "site"))
+    return str(told.get("site_sha256") or "") if isinstance(told, dict) else ""
 
 
 def _camera(plain: dict[str, Any], camera: str) -> dict[str, Any]:

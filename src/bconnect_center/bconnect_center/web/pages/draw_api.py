@@ -66,7 +66,7 @@ HOUR = 3600 * 1_000_000_000
 # -- stills --------------------------------------------------------------------------------
 
 
-@router.get("/{site}/{camera}/still", response_class=Response,
+@router.get("/sites/{site}/cameras/{camera}/still", response_class=Response,
             responses={200: {"content": {"image/jpeg": {}}}})  # fmt: skip
 def still(
     request: Request,
@@ -82,14 +82,14 @@ def still(
     return Response(data, media_type="image/jpeg")
 
 
-@router.get("/{site}/{camera}/still/state")
+@router.get("/sites/{site}/cameras/{camera}/still/state")
 def still_state(request: Request, person: Drawer, site: Name, camera: Name) -> StillTold:
     """What is known of the still that is kept, and where another may be had from."""
     current(house_of(request), person, site, camera)
     return told_still(request, person, site, camera)
 
 
-@router.post("/{site}/{camera}/still", status_code=201, openapi_extra={
+@router.post("/sites/{site}/cameras/{camera}/still", status_code=201, openapi_extra={
     "requestBody": {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
                     "required": True}})  # fmt: skip
 async def upload(request: Request, person: Drawer, site: Name, camera: Name) -> StillTold:
@@ -112,7 +112,7 @@ async def upload(request: Request, person: Drawer, site: Name, camera: Name) -> 
     return await run_in_threadpool(keep)
 
 
-@router.post("/{site}/{camera}/still/take", status_code=202)
+@router.post("/sites/{site}/cameras/{camera}/still/take", status_code=202)
 def take(request: Request, person: Drawer, site: Name, camera: Name) -> StillTold:
     """Begins to take a still from the camera's source; its state tells when it is there."""
     house = house_of(request)
@@ -126,7 +126,7 @@ def take(request: Request, person: Drawer, site: Name, camera: Name) -> StillTol
 # -- checks and previews -------------------------------------------------------------------
 
 
-@router.post("/{site}/{camera}/check")
+@router.post("/sites/{site}/cameras/{camera}/check")
 def check(request: Request, person: Drawer, site: Name, camera: Name, form: CheckForm) -> Checked:
     """What the loader and the drawing's checks say to a draft, and the diff it would make."""
     made = propose(house_of(request), person, site, camera, form.draft)
@@ -167,7 +167,7 @@ def checked(request: Request, made: Proposal) -> Checked:
     )
 
 
-@router.get("/{site}/{camera}/bags")
+@router.get("/sites/{site}/cameras/{camera}/bags")
 def bags(request: Request, person: Drawer, site: Name, camera: Name) -> list[BagTold]:
     """Recorded bags that hold what the camera saw, newest first."""
     house = house_of(request)
@@ -184,7 +184,7 @@ def _bags(house: House, site: str, camera: str) -> list[Bag]:
     return bags_of([house.loaded.near(text) for text in house.file.draw.bags], site, camera)
 
 
-@router.post("/{site}/{camera}/preview", status_code=202)
+@router.post("/sites/{site}/cameras/{camera}/preview", status_code=202)
 def preview(request: Request, person: Drawer, site: Name, camera: Name, form: PreviewForm) -> Begun:
     """Judges a bag by the site as it is and as the draft would make it."""
     house = house_of(request)
@@ -242,7 +242,7 @@ def _preview(request: Request, person: Person, name: str) -> Preview:
 # -- saving and the history ----------------------------------------------------------------
 
 
-@router.post("/{site}/{camera}/save")
+@router.post("/sites/{site}/cameras/{camera}/save")
 def save(request: Request, person: Drawer, site: Name, camera: Name, form: SaveForm) -> Saved:
     """Writes a draft whose diff was shown, if nobody changed the file meanwhile."""
     house = house_of(request)
@@ -277,7 +277,7 @@ def _write(
     return Saved(sha256=site_files.read(path).sha256, files=[w.before.shown for w in writes])
 
 
-@router.get("/{site}/history")
+@router.get("/sites/{site}/history")
 def history(request: Request, person: Drawer, site: Name) -> HistoryTold:
     """Who changed the site's files, when and why, newest first."""
     house = house_of(request)
@@ -310,7 +310,7 @@ def _files(house: House, site: str) -> dict[str, Path]:
     return {shown(path): path for path in paths}
 
 
-@router.post("/{site}/revert/check")
+@router.post("/sites/{site}/revert/check")
 def revert_check(request: Request, person: Drawer, site: Name, form: RevertForm) -> Checked:
     """What going back to an earlier version would change, and what the loader says to it."""
     house = house_of(request)
@@ -318,7 +318,7 @@ def revert_check(request: Request, person: Drawer, site: Name, form: RevertForm)
     return checked(request, made)
 
 
-@router.post("/{site}/revert")
+@router.post("/sites/{site}/revert")
 def revert(request: Request, person: Drawer, site: Name, form: RevertSaveForm) -> Saved:
     """Writes an earlier version again."""
     house = house_of(request)

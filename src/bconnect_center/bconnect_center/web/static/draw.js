@@ -8,7 +8,8 @@ import { panels } from "./draw_panels.js";
 
 const told = data("told");
 const t = speaker(told.words);
-const base = `/api/draw/${encodeURIComponent(told.site)}/${encodeURIComponent(told.camera)}`;
+const site = `/api/draw/sites/${encodeURIComponent(told.site)}`;
+const base = `${site}/cameras/${encodeURIComponent(told.camera)}`;
 const $ = (id) => document.getElementById(id);
 const stage = $("stage"), still = $("still"), ink = $("ink"), handles = $("handles"), glass = $("glass");
 const drawing = new Drawing(told);
@@ -130,6 +131,8 @@ function arrowInk([a, b]) {
   return [...lines.map((p) => svg("polyline", { class: "halo", points: p })), ...lines.map((p) => svg("polyline", { class: "line", points: p }))];
 }
 
+const turn = ([a, b]) => Math.atan2(b[1] - a[1], (b[0] - a[0]) * aspect) || 0.001;
+
 /** The handles of what is chosen: {id, at, kind, label}. */
 function wanted() {
   const made = [];
@@ -145,7 +148,7 @@ function wanted() {
   const list = shape.region?.length ? shape.region : (shape.line ?? []);
   list.forEach((at, n) => made.push({ id: `point.${n}`, at, kind: "point", text: n + 1, label: label(shape.name, t("point", { n: n + 1 }), at) }));
   if (list.length > 1) made.push({ id: "body", at: middle(list), kind: "body", text: "✥", label: label(shape.name, t("whole"), middle(list)) });
-  (shape.direction ?? []).forEach((at, n) => made.push({ id: `arrow.${n}`, at, kind: "arrow", text: n ? "▲" : "●", label: label(shape.name, t(n ? "arrow_to" : "arrow_from"), at) }));
+  (shape.direction ?? []).forEach((at, n) => made.push({ id: `arrow.${n}`, at, kind: "arrow", text: n ? "➤" : "●", turn: n ? turn(shape.direction) : 0, label: label(shape.name, t(n ? "arrow_to" : "arrow_from"), at) }));
   return made;
 }
 
@@ -163,6 +166,7 @@ function paintHandles() {
     node.className = `handle ${one.kind}`;
     node.textContent = one.text;
     node.setAttribute("aria-label", one.label);
+    node.style.rotate = one.turn ? `${one.turn}rad` : "";
     node.style.left = `${one.at[0] * 100}%`;
     node.style.top = `${one.at[1] * 100}%`;
   }
@@ -391,6 +395,12 @@ $("redo").addEventListener("click", () => drawing.redo());
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && page.pen) return endDrawing(false);
   if (event.key === "Enter" && page.pen && !event.target.closest("button, a, input, select")) return endDrawing(true);
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+    event.preventDefault();
+    document.activeElement?.blur?.(); // a field that is being typed in counts
+    if (!$("savebox").open) check().then(() => $("save").click());
+    return;
+  }
   if (!(event.ctrlKey || event.metaKey) || event.target.closest("input:not([type=checkbox]), textarea")) return;
   const key = event.key.toLowerCase();
   if (key === "z" && !event.shiftKey) (event.preventDefault(), drawing.undo());
@@ -400,6 +410,7 @@ for (const chip of document.querySelectorAll("[data-mode]")) {
   chip.addEventListener("click", () => {
     drawing.mode = chip.dataset.mode;
     drawing.chosen = null;
+    $("room").classList.toggle("marks", drawing.mode === "marks");
     for (const other of document.querySelectorAll("[data-mode]")) other.setAttribute("aria-pressed", String(other === chip));
     $("hint").textContent = t(drawing.mode === "marks" ? "hint_marks" : "hint");
     drawing.tell("chosen");
@@ -556,7 +567,7 @@ function outcome(state, before) {
 // -- history ---------------------------------------------------------------------------------
 
 async function historyPanel() {
-  const list = await call(`/api/draw/${encodeURIComponent(told.site)}/history`);
+  const list = await call(`${site}/history`);
   const parts = [];
   if (!list.lines.length) parts.push(el("p", { class: "quiet" }, t("history_none")));
   if (list.broken) parts.push(el("p", { class: "fault" }, t("history_broken", { count: list.broken })));
@@ -575,13 +586,12 @@ async function historyPanel() {
 }
 
 async function askRevert(file, version) {
-  const site = `/api/draw/${encodeURIComponent(told.site)}/revert`;
   try {
-    const checked = await call(`${site}/check`, { method: "POST", json: { file, version } });
+    const checked = await call(`${site}/revert/check`, { method: "POST", json: { file, version } });
     if (checked.faults.length || checked.read_only) return toast(checked.read_only || checked.faults.map((f) => `${f.key}: ${f.sentence}`).join("; "), true);
     if (!checked.changed) return toast(t("unchanged"));
     $("savedoubts").replaceChildren();
-    openSave(t("revert_title"), checked.diff, (reason) => call(site, { method: "POST", json: { file, version, sha256: checked.sha256, reason } }));
+    openSave(t("revert_title"), checked.diff, (reason) => call(`${site}/revert`, { method: "POST", json: { file, version, sha256: checked.sha256, reason } }));
   } catch (error) {
     toast(error.message, true);
   }

@@ -311,15 +311,24 @@ export function panels(page, { beginning, arrow, crossing, round }) {
 
   function sentences() {
     for (const old of document.querySelectorAll(".says")) old.remove();
-    for (const old of document.querySelectorAll("[aria-invalid]")) (old.removeAttribute("aria-invalid"), old.removeAttribute("aria-errormessage"));
+    for (const old of document.querySelectorAll("[aria-invalid]")) {
+      old.removeAttribute("aria-invalid");
+      if (old.dataset.help) old.setAttribute("aria-describedby", old.dataset.help);
+      else old.removeAttribute("aria-describedby");
+    }
     for (const fault of page.checked?.faults ?? []) {
       const rule = /^rules\[(\d+)\]$/.exec(fault.key);
-      let key = rule ? `rules.${drawing.rules[rule[1]]}` : fault.key, node = null;
+      const zone = /^zones\.[^.]+$/.test(fault.key);
+      let key = rule ? `rules.${drawing.rules[rule[1]]}` : zone ? `${fault.key}.name` : fault.key, node = null;
       while (key && !(node = document.querySelector(`[data-key="${CSS.escape(key)}"]`))) key = key.includes("[") && key.endsWith("]") ? key.slice(0, key.lastIndexOf("[")) : key.slice(0, Math.max(0, key.lastIndexOf(".")));
       if (!node) continue;
       const says = el("p", { class: "says", id: `says${++serial}` }, fault.sentence);
-      if (node.matches("input, select")) (node.setAttribute("aria-invalid", "true"), node.setAttribute("aria-errormessage", says.id), node.closest("label").after(says));
-      else if (node.matches("tr")) node.closest(".scroll").after(says);
+      if (node.matches("input, select")) {
+        node.dataset.help ??= node.getAttribute("aria-describedby") ?? "";
+        node.setAttribute("aria-invalid", "true");
+        node.setAttribute("aria-describedby", `${node.getAttribute("aria-describedby") ?? ""} ${says.id}`.trim());
+        node.closest("label").after(says);
+      } else if (node.matches("tr")) node.closest(".scroll").after(says);
       else node.append(says);
     }
   }
