@@ -98,6 +98,7 @@ class Ears:
 
 def start(folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
     """The enforcement process of the site's plan."""
+    from bconnect_bringup.orders import make_trusted
     from bconnect_site.frozen import freeze
     from bconnect_site.loader import load_site
     from bconnect_site.plan import plan
@@ -108,6 +109,7 @@ def start(folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
     loaded = load_site(site, fleet=ROOT / "config" / "fleet.yaml")
     layout = StateLayout.of(folder / "state", SITE)
     frozen = freeze(loaded, layout.site_file)
+    make_trusted(loaded, layout)
     made = plan(loaded, site_file=str(frozen), state_dir=str(folder / "state"))
     layout.plan_file.write_text(made.to_json())
     command = [sys.executable, "-m", "bconnect_node.host", "--plan", str(layout.plan_file)]
@@ -118,13 +120,16 @@ def start(folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
 class Perception:
     """What the rest of the graph would send, and an ear for what comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         from bconnect_msgs import msg as messages
         from rclpy.node import Node
 
         from bconnect_node import qos
         from bconnect_site import names
+        from bconnect_site.keys import Keyring
+        from bconnect_site.state import StateLayout
 
+        self.keys = Keyring.open(StateLayout.of(folder / "state", SITE).keys_dir)
         self.node = Node("perception", namespace=f"/{SITE}")
         self.orders, self.citations, self.measures = Heard(), Heard(), Heard()
         self.spoken: dict[str, int] = {}  # stamp of the state that says so, by order
@@ -200,12 +205,15 @@ class Perception:
         """The finding, sealed."""
         from bconnect_msgs import msg as messages
 
+        from bconnect_node import witness
+
         scene = messages.Evidence(
             kind=messages.Evidence.KIND_SCENE, path=f"{finding.id}/scene.jpg", sha256="ab" * 32
         )
         m = messages.Violation(finding=finding, evidence=[scene], manifest_sha256="cd" * 32)
         m.manifest = f"{finding.id}/manifest.json"
         m.header.stamp = finding.header.stamp
+        witness.sign(m, self.keys)
         return m
 
 
@@ -236,7 +244,7 @@ def measure(rounds: int, folder: Path) -> dict[str, list[float]]:
     ears = Ears()
     process = start(folder, ears.ports)
     rclpy.init()
-    runner, outside = Runner(), Perception()
+    runner, outside = Runner(), Perception(folder)
     runner.add(outside.node)
     threading.Thread(target=runner.spin, daemon=True).start()
     try:
