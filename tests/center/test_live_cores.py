@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "enforce"))
+
+from cluster import cluster, programs
 
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.filing import Filing
@@ -40,9 +45,24 @@ from bconnect_site.errors import ConfigError
 NOON = 1_790_000_000 * SECOND
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[LiveStore]:
-    database = Database(f"sqlite:///{tmp_path}/center.sqlite3")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A server of our own, or None where none is installed."""
+    if programs() is None:
+        yield None
+        return
+    with cluster() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, postgres: Any) -> Iterator[LiveStore]:
+    url = f"sqlite:///{tmp_path}/center.sqlite3"
+    if request.param == "postgresql":
+        if postgres is None:
+            pytest.skip("no PostgreSQL here; as root: apt-get install postgresql")
+        url = postgres.database()
+    database = Database(url)
     yield LiveStore(database)
     database.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import threading
 import wave
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from bconnect_site.orders import SignedOrder, TrustedKey, check
 from bconnect_site.phrases import is_recording
 
 SITE, POLE = "beruang_madu", "tiang_beruang_madu"
+PASSWORD = "kata-sandi-yang-panjang"
 MORNING = 10 * 3600.0  # s after the tests' noon, which lies in the pole's quiet hours
 
 
@@ -262,3 +264,37 @@ def test_speak_on_a_phone(tab: Any, centre: Any, door: Door, shot: Any) -> None:
     tab.page.locator("#line-state.good").wait_for()
     shot(tab, "speak-phone")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_message_recorded_in_the_browser(
+    chromium: Any, centre: Any, door: Door, wait_for: Any
+) -> None:
+    """By MediaRecorder, from the browser's own make-believe microphone."""
+    args = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser = chromium.browser_type.launch(executable_path=path, args=args)
+    try:
+        page = browser.new_context(permissions=["microphone"]).new_page()
+        said: list[str] = []
+        page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{centre.url}/login?next=/speak")
+        page.fill("input[name=name]", "operator")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("form[action='/login'] button")
+        page.locator("#line-state.good").wait_for()
+        page.click("#record")
+        page.locator("#record[aria-pressed=true]").wait_for()
+        wait_for(lambda: float((page.locator("#seconds").inner_text() or "0").split()[0]) > 2.2)
+        page.click("#record")
+        page.locator("#own:not([hidden])").wait_for()
+        page.locator(f"input[value='{SITE}/{POLE}']").check()
+        page.fill("input[name=why]", "latihan pengumuman")
+        page.click("#say")
+        page.locator("#answer", has_text="on its way").wait_for()
+        page.locator("#log audio").wait_for()
+        assert is_recording(str(door.orders[0].fields["phrase"]))
+        assert 2.0 < decode(door.recordings[0]).duration < 6.0
+        assert said == []
+    finally:
+        browser.close()
