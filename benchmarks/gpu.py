@@ -3,8 +3,8 @@
     python benchmarks/gpu.py [--model yolo11s.pt] [--batches 1 4 8 16 32] [--size 640] [--write]
 
 Exports the weights to TensorRT (fp16) once for each batch, feeds it decoded pictures and tells
-frames per second, then plays 220 cameras at 5 Hz into it for half a minute of pictures and tells how
-many were in time. Where there is no NVIDIA GPU it says so in a sentence and ends well.
+frames per second, then plays 220 cameras at 5 Hz into it for half a minute and tells how
+many pictures were in time. Where there is no NVIDIA GPU it says so in a sentence and ends well.
 """
 
 from __future__ import annotations
