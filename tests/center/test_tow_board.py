@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,6 +19,7 @@ from case_maker import measure
 from review_house import maker_of, write_file
 
 from bconnect_center.core.roles import Role
+from bconnect_center.settings import LiveSite
 from bconnect_enforce.core import sticker, tow
 from bconnect_enforce.core.records import StickerTask, TowJob
 from bconnect_site.kinds import Colour, Step, TowStatus, ViolationType
@@ -174,3 +178,53 @@ def test_the_board_follows_what_others_say(tab: Any, centre: Any, propose: Any) 
         f"section[aria-labelledby=column-REQUESTED] article[data-id='{job.id}']"
     ).wait_for()
     assert "requested by Validator (validator): segera" in tab.page.inner_text("main")
+
+
+class Ear(BaseHTTPRequestHandler):
+    """A site's listener that answers as it is told and keeps what it heard."""
+
+    heard: ClassVar[list[dict[str, Any]]] = []
+    says: ClassVar[dict[str, Any]] = {"done": True, "sentence": ""}
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.heard.append(json.loads(body))
+        told = json.dumps(self.says).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def ear() -> Iterator[str]:
+    Ear.heard.clear()
+    server = HTTPServer(("127.0.0.1", 0), Ear)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_where_a_site_is_live_its_own_node_is_asked(
+    ear: str, centre: Any, propose: Any, monkeypatch: Any
+) -> None:
+    job, task = propose(Step.TOW), propose(Step.STICKER)
+    live = LiveSite(url=ear)
+    monkeypatch.setitem(centre.house.file.live, "beruang_madu", live)
+    client = centre.client("operator")
+    said = {"site": "beruang_madu", "revision": 1, "status": "requested", "truck": "KT 8001 XA"}
+    assert client.post(f"/api/tow/{job.id}", json=said).status_code == 200
+    assert newest(centre.house, TowJob, job.id).revision == 1  # the node writes, not the page
+    order = json.loads(Ear.heard[0]["signed"]) if "signed" in Ear.heard[0] else Ear.heard[0]
+    assert order["kind"] == "tow_order" and order["fields"]["officer"] == "Operator (operator)"
+    monkeypatch.setattr(Ear, "says", {"done": False, "sentence": "the proposal is too old"})
+    taken = {"site": "beruang_madu", "revision": 1, "status": "acknowledged"}
+    answer = client.post(f"/api/stickers/{task.id}", json=taken)
+    assert answer.status_code == 409 and answer.json()["detail"] == "the proposal is too old"
+    monkeypatch.setitem(centre.house.file.live, "beruang_madu", LiveSite(url="http://127.0.0.1:9"))
+    answer = client.post(f"/api/stickers/{task.id}", json=taken)
+    assert answer.status_code == 409 and "does not answer" in answer.json()["detail"]
+    assert newest(centre.house, StickerTask, task.id).revision == 1
