@@ -39,6 +39,8 @@ ELSEWHERE = {
     "compliance": ("bconnect_bringup.office:compliance", "how many heed the loudspeakers"),
     "tow": ("bconnect_bringup.roadside:tow", "tow jobs: list them, an officer's yes, the way"),
     "stickers": ("bconnect_bringup.roadside:stickers", "sticker tasks: list, take, done"),
+    "backup": ("bconnect_bringup.backup:backup", "a site's memory in one file"),
+    "restore": ("bconnect_bringup.backup:restore", "a backup where no site is"),
     "law": ("bconnect_bringup.legal", "what would be cited on a day, and what is uncertain"),
 }
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")
