@@ -108,6 +108,33 @@ def test_map_shows_states_and_vehicles_move(
     shot(tab, f"map-{theme}", whole=False)
 
 
+def test_what_is_in_trouble_is_said(tab: Any, road: Road, shot: Any) -> None:
+    now = road.centre.clock()
+    told = {"level": 2, "message": "model.onnx: there is no such file"}
+    road.states(State(SITE, "node", "detector", now, told))
+    tab.sign_in("viewer", "/map")
+    tab.page.locator("#line-state.good").wait_for()
+    until(tab, f"[data-troubles={SITE}] li", "Detector: model.onnx")
+    road.centre.clock.pass_(1)
+    now = road.centre.clock()
+    road.states(
+        State(SITE, "node", "detector", now, {"level": 0, "message": "running"}),
+        State(SITE, "process", SITE, now, {"state": "refused: live: no such domain"}),
+    )
+    until(tab, f"[data-troubles={SITE}] li", "no such domain")
+    assert "model.onnx" not in text(tab, f"[data-troubles={SITE}]")
+    shot(tab, "map-troubles", whole=False)
+
+
+@pytest.mark.parametrize("path", ["/map", "/wall", "/feed", "/speak"])
+def test_a_title_cannot_act(tab: Any, road: Road, path: str) -> None:
+    road.introduce(title=f"{SCRIPT}</script>{SCRIPT}")
+    tab.sign_in("supervisor", path)
+    tab.page.locator("#line-state.good").wait_for()
+    assert tab.page.title() != "owned"
+    assert "<script>document.title='owned'" in tab.page.locator("main").text_content()
+
+
 @pytest.mark.phone
 def test_map_on_a_phone(tab: Any, road: Road, shot: Any) -> None:
     tab.sign_in("viewer", "/map")

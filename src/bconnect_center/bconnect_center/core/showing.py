@@ -15,7 +15,7 @@ _NODES = (GOOD, WARN, BAD)
 
 def look(kind: str, told: Mapping[str, Any], silent: bool) -> tuple[str, str]:
     """(tone, key of the word). `silent`: its site was not heard lately, so nothing holds."""
-    if silent:
+    if silent and kind != "process":  # the listener's process is ours, not the site's
         return GONE, "silent"
     number = told.get("state", 0)
     if kind == "camera":
@@ -28,6 +28,10 @@ def look(kind: str, told: Mapping[str, Any], silent: bool) -> tuple[str, str]:
     if kind == "node":
         level = min(max(int(told.get("level", 2)), 0), 2)
         return _NODES[level], f"node_{_NODES[level]}"
+    if kind == "process":
+        word = str(told.get("state", "")).partition(":")[0]
+        word = word if word in ("running", "refused") else "waiting"
+        return (GOOD if word == "running" else BAD), f"process_{word}"
     if kind == "signal":
         number = told.get("aspect", 0)
         aspect = SignalAspect(number) if number in list(SignalAspect) else SignalAspect.UNKNOWN

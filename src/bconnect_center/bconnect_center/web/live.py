@@ -20,7 +20,7 @@ PERIOD = 0.2  # s between two looks for lines
 STATES = 0.6  # s between two looks for states
 AFRESH = 60.0  # s after which states are read anew, so that what was forgotten goes
 MOST = 2000  # things that wait for one browser; a slower one begins again
-SHOWN = frozenset({"site", "camera", "speaker", "node", "vehicle", "signal", "clock"})
+SHOWN = frozenset({"site", "camera", "speaker", "node", "vehicle", "signal", "clock", "process"})
 
 
 def shown(name: str) -> str:

@@ -62,6 +62,9 @@ def state(language: str, house: House, cell: Cell, silent: bool) -> dict[str, An
     told, extra = cell.told, {}
     if cell.kind == "vehicle":
         extra = {"latitude": told.get("latitude"), "longitude": told.get("longitude")}
+    detail = str(told.get("detail") or told.get("message") or "")
+    if cell.kind == "process":
+        detail = str(told.get("state", "")).partition(": ")[2]
     if cell.kind == "clock":
         extra = {"clock": clock_word(language, int(told.get("ahead") or 0))}
     if cell.kind == "speaker":
@@ -75,7 +78,7 @@ def state(language: str, house: House, cell: Cell, silent: bool) -> dict[str, An
         "shown": shown(cell.name),
         "tone": tone,
         "word": say(language, f"live.{word}"),
-        "detail": "" if silent else str(told.get("detail") or told.get("message") or ""),
+        "detail": "" if silent and cell.kind != "process" else detail,
         "since": local(house, int(since)),
         "heard": local(house, cell.heard),
         **extra,

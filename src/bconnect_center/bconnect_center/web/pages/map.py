@@ -22,6 +22,7 @@ from bconnect_site.names import NAME_PATTERN
 router = APIRouter()
 Named = Annotated[str, Path(max_length=48, pattern=NAME_PATTERN)]
 FINDINGS = 6  # shown of a camera
+TROUBLES = ("node", "process")
 SEEN = "picture"  # in the audit log
 
 
@@ -51,6 +52,7 @@ def map_page(request: Request, person: Watcher) -> Response:
         sites=sites,
         shown=telling.shown,
         states={f"{s['site']}/{s['kind']}/{s['name']}": s for s in states},
+        troubles=[s for s in states if s["kind"] in TROUBLES and s["tone"] in ("warn", "bad")],
         laid=laid_out(sites),
         tiles=house.file.tiles or "",
         leaflet=leaflet() is not None,
@@ -134,7 +136,7 @@ def seen_once(request: Request, person: Person, site: str, camera: str) -> None:
 def _states(request: Request, person: Person) -> list[dict[str, Any]]:
     house, language = house_of(request), language_of(request)
     silent = {s.name for s in known_sites(house, person) if s.silent}
-    kinds = ("site", "camera", "speaker", "node", "vehicle", "signal", "clock")
+    kinds = ("site", "camera", "speaker", "node", "vehicle", "signal", "clock", "process")
     return [
         telling.state(language, house, cell, cell.site in silent)
         for cell in LiveStore(house.database).cells(kinds=kinds)

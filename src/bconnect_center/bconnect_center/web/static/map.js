@@ -102,6 +102,7 @@ function paint(state) {
     }
     return;
   }
+  if (state.kind === "node" || state.kind === "process") return troubles(state.site);
   const pinned = pins.get(key(state.site, state.kind, state.name));
   if (pinned) {
     pinned.node.querySelector(".shape").className = `shape ${state.tone}`;
@@ -113,6 +114,11 @@ function paint(state) {
     listed.lastElementChild.textContent = state.word;
   }
   if (open === key(state.site, state.kind, state.name)) describe(state);
+}
+
+function troubles(site) {
+  const found = [...states.values()].filter((s) => s.site === site && (s.kind === "node" || s.kind === "process") && (s.tone === "warn" || s.tone === "bad"));
+  document.querySelector(`[data-troubles="${site}"]`)?.replaceChildren(...found.map((s) => el("li", { class: `state ${s.tone}` }, el("span", { class: "shape", "aria-hidden": "true" }), el("span", {}, `${s.shown}: ${s.detail || s.word}`))));
 }
 
 function describe(state) {
