@@ -41,7 +41,7 @@ class Params:
     """Parameters of the detector."""
 
     cameras: list[str] = field(metadata={"description": "cameras to watch"})
-    importances: list[int] = field(
+    importances: list[float] = field(
         default_factory=list,
         metadata={"description": "each camera's share of the detector when it cannot keep up"},
     )
@@ -89,9 +89,9 @@ class Detector(BconnectNode):
         ):
             raise ConfigError(
                 f"{self.get_fully_qualified_name()}: importances: found {p.importances}; needs "
-                f"one number from 1 for each of {len(p.cameras)} cameras"
+                f"one number from 1 up for each of {len(p.cameras)} cameras"
             )
-        return dict(zip(p.cameras, map(float, p.importances), strict=False))
+        return dict(zip(p.cameras, p.importances, strict=False))
 
     def close(self) -> None:
         """Wakes the worker and waits for it."""

@@ -171,7 +171,7 @@ def source_url(loaded: LoadedSite, camera: Camera) -> str:
 def _perception(site: Site, site_file: str, layout: StateLayout) -> list[NodeSpec]:
     namespace, cameras, detector = names.site_ns(site.site), list(site.cameras), site.detector
     by_file: dict[str, Parameter] = {"site_file": site_file}
-    importances = [camera.importance for camera in site.cameras.values()]
+    importances = [float(camera.importance) for camera in site.cameras.values()]
     found: dict[str, Parameter] = {
         "cameras": cameras,
         "importances": importances,
