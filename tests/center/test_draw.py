@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -497,3 +498,47 @@ def test_pictures_of_cases_are_for_who_sees_cases(centre: Any) -> None:
     assert answer.status_code == 403
     assert centre.client("supervisor").get(f"{UTARA}/still?origin=case").status_code == 404
     assert centre.client("supervisor").get(f"{UTARA}/still?origin=live").status_code == 404
+
+
+def test_a_live_picture_comes_through_the_listener(centre: Any, drawer: Any) -> None:
+    """And a listener that went away, or answers garbage, is one sentence."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from sqlalchemy import insert
+
+    from bconnect_center.adapters.tables import states
+    from bconnect_center.adapters.token import token_of
+
+    answers, asked = [still(), b"no picture"], []
+
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["authorization"]))
+            data = answers.pop(0)
+            self.send_response(200)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Door) as door:
+        thread = threading.Thread(target=door.serve_forever, args=(0.05,))
+        thread.start()
+        now = centre.clock()
+        with centre.house.database.writing() as c:
+            c.execute(insert(states).values(
+                site="tangan", kind="listener", name="here", stamp=now, heard=now,
+                told={"port": door.server_address[1]}))  # fmt: skip
+        assert "live" in drawer.get(f"{UTARA}/still/state").json()["origins"]
+        live = drawer.get(f"{UTARA}/still?origin=live")
+        assert live.status_code == 200 and live.content[:3] == b"\xff\xd8\xff"
+        assert drawer.get(f"{UTARA}/still?origin=live").status_code == 409
+        door.shutdown()
+        thread.join()
+    assert asked[0] == ("/still?camera=utara", f"Bearer {token_of(centre.house.loaded.root)}")
+    assert drawer.get(f"{UTARA}/still?origin=live").status_code == 409
+    centre.clock.pass_(60)
+    assert drawer.get(f"{UTARA}/still?origin=live").status_code == 404
+    seen = [act for _, act in centre.house.audit.newest() if act.what == "still seen"]
+    assert [act.detail for act in seen] == ["live"]

@@ -99,6 +99,7 @@ def test_a_zone_by_mouse_previewed_saved_and_loaded(
     now = site_file.read_text().splitlines()
     assert [line for line in kept if line not in now] == ["    rules: [wrong_way]"]
     page.click("#history summary")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     shot(tab, "draw_history")
     page.click("#history button:has-text('the version before')")
     page.wait_for_selector("#savebox[open]")

@@ -18,6 +18,7 @@ Covers = Callable[[NDArray[np.float64]], Mask]
 GRID = 120  # places a side at which regions are compared
 OUTSIDE = 0.05  # share of a zone outside the calibrated region that is worth a word
 SHARED = 0.25  # share of the smaller of two zones that both cover
+LEAST = 0.1  # share of a line in a lane: below, it only ends at the lane's edge
 CROSSWISE = 60.0  # degrees between two lawful directions of one place
 # Kinds that say the same of a place twice, or contradict each other there.
 _RIVALS = (
@@ -138,7 +139,7 @@ def _stop_lines(zones: Mapping[str, Zone]) -> Iterator[Doubt]:
 
 def _touches(line: tuple[Point, ...], lane: Zone) -> bool:
     assert lane.region is not None
-    return bool(inside(lane.region, _along(line)).any())
+    return bool(inside(lane.region, _along(line)).mean() > LEAST)
 
 
 def _led_to(zone: Zone, lanes: Mapping[str, Zone]) -> bool:
