@@ -11,7 +11,7 @@ import numpy as np
 from detect_scenes import T0
 from ground_scenes import SIZE, Street
 
-from bconnect_detect.core.ego import Fix, Velocity
+from bconnect_detect.core.ego import Fix, Heading, Velocity
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import SECOND, Finding, RoadUser, Tracks
 from bconnect_site.kinds import CameraState, RoadUserKind, ZoneKind
@@ -93,6 +93,7 @@ class Receiver:
     off: tuple[float, float] = (0.0, 0.0)
     late: float = 0.3  # s after its moment
     silent: Callable[[float], bool] = lambda _: False
+    antennas: float | None = None  # degrees by which two of them are off; None: it has one
 
 
 def boxes_of(
@@ -143,6 +144,9 @@ def _say(judge: Judge, t: float, vehicle: Way, receiver: Receiver) -> None:
     east, north, _ = vehicle(t)
     latitude, longitude = moved(HOME, east + receiver.off[0], north + receiver.off[1])
     judge.on_fix(Fix(stamp, latitude, longitude, receiver.stddev))
+    if receiver.antennas is not None:
+        angle = radians(vehicle(t)[2] + receiver.antennas)
+        judge.on_heading(Heading(stamp, angle, radians(0.3)))
     ahead, behind = vehicle(t + 0.05), vehicle(t - 0.05)
     speed = [(a - b) / 0.1 for a, b in zip(ahead[:2], behind[:2], strict=True)]
     judge.on_velocity(Velocity(stamp, speed[0], speed[1], receiver.speed_stddev))

@@ -9,6 +9,7 @@ import pytest
 from detect_scenes import T0
 from map_scenes import CAMERA, HOME, Receiver, along, area, drive, road, site, stated, still
 
+from bconnect_detect.core.ego import Heading
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_site.hours import Window
@@ -140,6 +141,35 @@ class TestWhyNot:
         far = Receiver(0.05, off=(5000.0, 0.0))
         assert drive(made, 40.0, [PARKER], receiver=Receiver(0.05)) == []
         assert drive(made, 40.0, [PARKER], receiver=far, start=40.0) == []
+
+
+class TestTwoAntennas:
+    RTK = Receiver(0.02, antennas=0.1)
+
+    def test_they_tell_the_heading_of_a_parked_vehicle(self) -> None:
+        (one,) = drive(judge(KERB), 75.0, [PARKER], receiver=self.RTK)
+        assert one.position_stddev < 0.5 and away(one, 13.0, -4.0) < 1.5
+
+    def test_a_heading_stated_otherwise_is_contradicted(self) -> None:
+        made = judge(KERB, parked=stated(heading=60.0))
+        assert drive(made, 75.0, [PARKER], receiver=self.RTK) == []
+        assert "which way the vehicle looks is not known" in "; ".join(made.off)
+
+    def test_what_they_say_trembles_and_the_place_does_not_begin_anew(self) -> None:
+        made = judge(KERB)
+        found = []
+        for second in range(80):
+            trembling = Receiver(0.02, antennas=0.3 * (-1) ** second)
+            found += drive(made, 1.0, [PARKER], receiver=trembling, start=float(second))
+        assert len(found) == 1
+
+    @pytest.mark.parametrize(
+        ("z", "w", "variance"), [(0.0, 0.0, 1.0), (0.0, 1.0, -1.0), (float("nan"), 1.0, 1.0)]
+    )
+    def test_an_orientation_that_is_none_tells_nothing(
+        self, z: float, w: float, variance: float
+    ) -> None:
+        assert not Heading.told(1, z, w, [0.0] * 8 + [variance]).known
 
 
 class TestMoving:

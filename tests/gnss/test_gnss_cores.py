@@ -136,6 +136,36 @@ class TestNmea:
         assert made.noise == 16
 
 
+class TestHeadings:
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("GPHDT,123.456,T", [123.456]),
+            ("GNTHS,77.52,A", [77.52]),
+            ("GNTHS,77.52,E", []),  # estimated
+            ("GPHDT,,T", []),
+            ("GPHDT,400.0,T", []),
+        ],
+    )
+    def test_two_antennas_by_nmea(self, line: str, told: list[float]) -> None:
+        listening = Listening("nmea")
+        data = recheck(f"${line}*00\r\n".encode())
+        assert list(listening.put(data, T0)) == []
+        assert listening.headings() == told and listening.headings() == []
+        assert listening.noise == 0
+
+    def test_a_wrong_checksum_is_noise(self) -> None:
+        listening = Listening("nmea")
+        list(listening.put(b"$GPHDT,123.456,T*00\r\n", T0))
+        assert listening.headings() == [] and listening.noise == 1
+
+    def test_two_antennas_by_gpsd(self) -> None:
+        listening = Listening("gpsd")
+        data = b'{"class":"ATT","heading":14.0}\n{"class":"ATT"}\n{"class":"ATT","heading":"x"}\n'
+        list(listening.put(data, T0))
+        assert listening.headings() == [14.0]
+
+
 class TestGpsd:
     def tpv(self, seconds: float = 0.0, **keys: object) -> bytes:
         at = f"{moment(seconds):%Y-%m-%dT%H:%M:%S}.000Z"

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from math import isnan, nan
+from math import atan2, degrees, isnan, nan, radians, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from bconnect_msgs.msg import ClockState
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from gnss_scenes import HOME, SECOND, Terminal, epoch, moment, off
-from sensor_msgs.msg import NavSatFix
+from sensor_msgs.msg import Imu, NavSatFix
 
 from bconnect_gnss import gnss_node
 from bconnect_gnss.convert import fix_to_msg, velocity_to_msg
@@ -270,6 +270,23 @@ def test_a_real_gpsd_reads_the_line_dies_and_is_found_again(
     finally:
         daemon.kill()
         daemon.wait(10)
+
+
+def test_the_heading_of_two_antennas_is_the_front_s(
+    ros: Any, wait_for: Any, terminal: Terminal
+) -> None:
+    told = ros.collect(Imu, "/uji/heading", qos.STREAM)
+    House(ros, f"nmea://{terminal.path}", heading_offset=90.0, heading_stddev=0.2)
+
+    def known() -> list[Imu]:
+        terminal.send(b"$GPHDT,90.000,T*00\r\n$GPHDT,90.000,T*0C\r\n")
+        return list(told)
+
+    first = wait_for(known)[0]
+    # The line across the car looks east, so the car looks north: 90 degrees from east.
+    yaw = 2 * atan2(first.orientation.z, first.orientation.w)
+    assert degrees(yaw) == pytest.approx(90.0)
+    assert sqrt(first.orientation_covariance[8]) == pytest.approx(radians(0.2))
 
 
 def test_the_clock_is_told_and_never_set(ros: Any, wait_for: Any, terminal: Terminal) -> None:

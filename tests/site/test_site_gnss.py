@@ -64,7 +64,13 @@ def test_a_vehicle_with_gnss_has_its_node_and_may_regroup_it(tmp_path: Path) -> 
     more = "gnss: {source: '${GNSS}'}\nprocesses: {gnss: mobil}"
     (node,) = (n for n in planned(tmp_path, more).nodes if n.name == "gnss")
     assert node.target == "bconnect_gnss.gnss_node:Gnss" and node.process == "mobil"
-    assert node.parameters == {"source": "${GNSS}", "frame_id": "uji/gnss"}
+    assert node.parameters == {
+        "source": "${GNSS}",
+        "frame_id": "uji/gnss",
+        "base_frame": "uji/base_link",
+        "heading_offset": 0.0,
+        "heading_stddev": 0.5,
+    }
 
 
 def test_a_log_counts_from_the_site_files_folder(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from bconnect_msgs.msg import Violation as ViolationMsg
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import NavSatFix
+from sensor_msgs.msg import Imu, NavSatFix
 
-from bconnect_detect.core.ego import Fix, Velocity
+from bconnect_detect.core.ego import Fix, Heading, Velocity
 from bconnect_detect.core.history import CameraLook, GnssClock
 from bconnect_detect.core.types import (
     SECOND,
@@ -175,6 +175,12 @@ def signal_from_msg(msg: SignalState) -> SignalReading:
         source=SignalSource(msg.source),
         confidence=msg.confidence,
     )
+
+
+def heading_from_msg(msg: Imu) -> Heading:
+    """Which way a vehicle's front looks."""
+    stamp, turn = time_from_msg(msg.header.stamp), msg.orientation
+    return Heading.told(stamp, turn.z, turn.w, msg.orientation_covariance)
 
 
 def clock_from_msg(msg: ClockState) -> GnssClock:

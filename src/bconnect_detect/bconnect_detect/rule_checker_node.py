@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 
 from bconnect_msgs.msg import CameraStatus, Finding, PlateSighting, RoadUserArray, SignalState
 from geometry_msgs.msg import TwistWithCovarianceStamped
-from sensor_msgs.msg import NavSatFix
+from sensor_msgs.msg import Imu, NavSatFix
 
 from bconnect_detect.convert import (
     finding_to_msg,
     fix_from_msg,
+    heading_from_msg,
     sighting_from_msg,
     signal_from_msg,
     tracks_from_msg,
@@ -87,6 +88,7 @@ class RuleChecker(BconnectNode):
             self.create_subscription(
                 TwistWithCovarianceStamped, names.FIX_VELOCITY, self._on_velocity, qos.STREAM
             )
+            self.create_subscription(Imu, names.HEADING, self._on_heading, qos.STREAM)
         self._say()
 
     def _day(self, zone: ZoneInfo) -> date:
@@ -149,6 +151,9 @@ class RuleChecker(BconnectNode):
 
     def _on_velocity(self, msg: TwistWithCovarianceStamped) -> None:
         self._judge.on_velocity(velocity_from_msg(msg))
+
+    def _on_heading(self, msg: Imu) -> None:
+        self._judge.on_heading(heading_from_msg(msg))
 
     def _publish(self, finding: CoreFinding, frame_id: str) -> None:
         self.send(self._findings, finding_to_msg(finding, frame_id))

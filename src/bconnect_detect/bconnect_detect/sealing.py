@@ -5,7 +5,7 @@ use it alike.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import isfinite
 from typing import Protocol
@@ -28,6 +28,7 @@ from bconnect_detect.releasing import Releaser
 from bconnect_site import sealed
 from bconnect_site.kinds import EvidenceKind, PlateState
 from bconnect_site.letter import signature_fault
+from bconnect_site.mapzones import MapZone
 
 CASE_FORMAT = "bconnect-case/1"
 ANNOTATED, VEHICLE, PLATE = "annotated.jpg", "vehicle.jpg", "plate.jpg"
@@ -63,6 +64,7 @@ class Sealer:
         extras: Extras | None = None,
         plates: PlateDesk | None = None,
         releaser: Releaser | None = None,
+        map_zones: Iterable[MapZone] = (),
     ) -> None:
         self.store = store
         self.facts = facts
@@ -71,6 +73,7 @@ class Sealer:
         self._extras = extras
         self._plates = plates
         self._releaser = releaser
+        self._on_map = {zone.name: zone for zone in map_zones}
 
     def directory(self, finding: Finding) -> str:
         """The finding's sealed folder, relative to the store. The same for the same finding."""
@@ -211,7 +214,8 @@ class Sealer:
     ) -> Violation:
         finding = draft.finding
         zone = self._zones.get((finding.camera, finding.zone))
-        data = manifest.canonical(told.build(finding, around, zone, facts))
+        on_map = self._on_map.get(finding.zone) if zone is None else None
+        data = manifest.canonical(told.build(finding, around, zone, facts, on_map))
         file = self._put(directory, EvidenceKind.FACTS, finding.stamp, sealed.FACTS, data)
         return replace(draft, files=(*draft.files, file))
 

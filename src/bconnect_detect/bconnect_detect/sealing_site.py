@@ -104,6 +104,7 @@ def make_sealer(loaded: LoadedSite, root: Path, keys: Path) -> tuple[Sealer, Sur
         extras=around,
         plates=plates,
         releaser=Releaser(default_detector, plates.find_plates),
+        map_zones=loaded.map_zones(),
     )
     return sealer, around
 

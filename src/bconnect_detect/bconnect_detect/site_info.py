@@ -9,6 +9,7 @@ from bconnect_msgs.msg import Zone as ZoneMsg
 from bconnect_detect.convert import time_to_msg
 from bconnect_detect.core.detector import ModelInfo
 from bconnect_site.loader import LoadedSite
+from bconnect_site.mapzones import MapZone
 from bconnect_site.model import Zone
 from bconnect_site.plan import plan
 
@@ -33,7 +34,10 @@ def site_info(loaded: LoadedSite, model: ModelInfo, site_file: str, stamp: int) 
         model_backend=model.backend,
         cameras=list(site.cameras),
         nodes=[n.full_name for n in plan(loaded, site_file=site_file, state_dir=".").nodes],
-        zones=[_zone(camera, name, zone) for camera, name, zone in site.zones()],
+        zones=[
+            *(_zone(camera, name, zone) for camera, name, zone in site.zones()),
+            *map(_map_zone, loaded.map_zones()),
+        ],
     )
     msg.header.stamp = time_to_msg(stamp)
     return msg
@@ -48,4 +52,15 @@ def _zone(camera: str, name: str, zone: Zone) -> ZoneMsg:
         y=array("f", (y for _, y in zone.points)),
         signal=zone.signal or "",
         basis=zone.basis or "",
+    )
+
+
+def _map_zone(zone: MapZone) -> ZoneMsg:
+    return ZoneMsg(
+        name=zone.name,
+        kind=int(zone.kind),
+        latitude=array("d", (latitude for latitude, _ in zone.points)),
+        longitude=array("d", (longitude for _, longitude in zone.points)),
+        width=zone.width,
+        basis=zone.basis,
     )

@@ -1,11 +1,11 @@
 """What was heard as messages. The only file that knows both."""
 
-from math import hypot, isfinite, nan
+from math import cos, hypot, isfinite, nan, radians, sin
 
 from bconnect_msgs.msg import ClockState
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TwistWithCovarianceStamped
-from sensor_msgs.msg import NavSatFix, NavSatStatus
+from sensor_msgs.msg import Imu, NavSatFix, NavSatStatus
 
 from bconnect_gnss.core.report import SECOND
 from bconnect_gnss.core.timing import ClockLook
@@ -70,4 +70,17 @@ def clock_to_msg(look: ClockLook, now: int) -> ClockState:
         offset=look.offset, uncertainty=look.uncertainty, age=look.age, source=look.source
     )
     made.header.stamp = Time(sec=now // SECOND, nanosec=now % SECOND)
+    return made
+
+
+def heading_to_msg(degrees: float, stddev: float, stamp: int, frame_id: str) -> Imu:
+    """Which way the front looks (degrees from north, clockwise) as an orientation in ENU."""
+    yaw = radians(90.0 - degrees)
+    made = Imu()
+    made.header.stamp = Time(sec=stamp // SECOND, nanosec=stamp % SECOND)
+    made.header.frame_id = frame_id
+    made.orientation.z, made.orientation.w = sin(yaw / 2), cos(yaw / 2)
+    made.orientation_covariance[0] = made.orientation_covariance[4] = radians(180.0) ** 2
+    made.orientation_covariance[8] = radians(stddev) ** 2
+    made.angular_velocity_covariance[0] = made.linear_acceleration_covariance[0] = -1.0
     return made

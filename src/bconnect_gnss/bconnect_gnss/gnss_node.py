@@ -12,10 +12,16 @@ from typing import Any
 
 from bconnect_msgs.msg import ClockState
 from geometry_msgs.msg import TwistWithCovarianceStamped
-from sensor_msgs.msg import NavSatFix
+from sensor_msgs.msg import Imu, NavSatFix
 
 from bconnect_gnss.adapters.stream import Stream, open_stream
-from bconnect_gnss.convert import clock_to_msg, fix_to_msg, nothing_to_msg, velocity_to_msg
+from bconnect_gnss.convert import (
+    clock_to_msg,
+    fix_to_msg,
+    heading_to_msg,
+    nothing_to_msg,
+    velocity_to_msg,
+)
 from bconnect_gnss.listening import Heard, Listening
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
@@ -39,6 +45,9 @@ class GnssParams:
 
     source: str = field(description="gpsd://, nmea:// or nmea+file://, or ${NAME}")
     frame_id: str = field("gnss", "frame of the antenna")
+    base_frame: str = field("base_link", "frame of the vehicle, which a heading is of")
+    heading_offset: float = field(0.0, "degrees from the front to the antennas' line, clockwise")
+    heading_stddev: float = field(0.5, "degrees, of that line's direction", minimum=0.01)
     silence: float = field(3.0, "s without a report after which there is no fix", minimum=0.1)
     dead: float = field(10.0, "s without a byte after which it connects anew", minimum=0.1)
 
@@ -60,6 +69,7 @@ class Gnss(BconnectNode):
         self._velocity = self.create_publisher(
             TwistWithCovarianceStamped, names.FIX_VELOCITY, qos.STREAM
         )
+        self._heading = self.create_publisher(Imu, names.HEADING, qos.STREAM)
         self._clock_state = self.create_publisher(ClockState, names.CLOCK_STATE, qos.STATE)
         self._clock_told = float("-inf")
         self._listening = Listening(self._address.scheme)
@@ -103,6 +113,7 @@ class Gnss(BconnectNode):
             for heard in self._listening.put(data, self.now()):
                 gave = True
                 self._take(heard, stop)
+            self._tell_headings()
             self._tell()
             if time.monotonic() - came > self.params.dead:
                 self._lost(f"{self._shown}: silent for {self.params.dead:g} s")
@@ -152,6 +163,13 @@ class Gnss(BconnectNode):
             self._heard_at = time.monotonic()
             self.health.state(WARN, "no fix: the receiver reports nothing")
             self.send(self._fix, nothing_to_msg(self.now(), self.params.frame_id))
+
+    def _tell_headings(self) -> None:
+        p, now = self.params, self.now()
+        for line in self._listening.headings():
+            self.health.tick("headings")
+            front = (line - p.heading_offset) % 360.0
+            self.send(self._heading, heading_to_msg(front, p.heading_stddev, now, p.base_frame))
 
     def _tell_clock(self) -> None:
         if time.monotonic() - self._clock_told >= CLOCK_PERIOD:

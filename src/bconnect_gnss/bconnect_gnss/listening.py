@@ -18,6 +18,7 @@ class Talk(Protocol):
     complaint: str
     receivers: int | None
     pulses: list[float]
+    headings: list[float]
 
     def put(self, line: bytes, arrived: int) -> list[Report]: ...
 
@@ -40,6 +41,7 @@ class Listening:
         self.timing = Timing()
         self._gate = Gate()
         self.noise = 0  # lines that were none
+        self._headings: list[float] = []
         self.begin()
 
     def begin(self) -> None:
@@ -56,6 +58,8 @@ class Listening:
             except ValueError:
                 self.noise += 1
                 continue
+            self._headings += self.talk.headings
+            self.talk.headings.clear()
             while self.talk.pulses:
                 self.timing.pulse(arrived, self.talk.pulses.pop(0))
             for report in reports:
@@ -63,3 +67,9 @@ class Listening:
                 refused = self._gate.refuse(report, report.utc or stamp)
                 yield Heard(report, stamp, refused, self.timing.doubt(report))
         self.noise += self._lines.overlong - overlong
+
+    def headings(self) -> list[float]:
+        """What a receiver with two antennas told of its baseline since it was asked, degrees from
+        north."""
+        found, self._headings = self._headings, []
+        return found

@@ -7,7 +7,7 @@ from bconnect_msgs import msg
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import Image, NavSatFix
+from sensor_msgs.msg import Image, Imu, NavSatFix
 
 from bconnect_node import qos, stamps
 from bconnect_replay.adapters.bag import BagError, BagReader
@@ -76,6 +76,7 @@ def ways_of(site: Site, bag: BagReader, images: bool, image_topics: list[str]) -
     _add(ways, bag, there, here, names.SIGNALS, msg.SignalState, qos.STREAM)
     _add(ways, bag, there, here, names.FIX, NavSatFix, qos.STREAM)
     _add(ways, bag, there, here, names.FIX_VELOCITY, TwistWithCovarianceStamped, qos.STREAM)
+    _add(ways, bag, there, here, names.HEADING, Imu, qos.STREAM)
     _add(ways, bag, there, here, names.CLOCK_STATE, msg.ClockState, qos.STATE)
     return ways
 

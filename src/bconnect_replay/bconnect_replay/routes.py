@@ -12,6 +12,7 @@ from bconnect_replay.adapters.bag import BagError
 from bconnect_replay.core.pipeline import Pipeline, Placer
 from bconnect_replay.core.reading import (
     fix_of,
+    heading_of,
     sighting_of,
     signal_of,
     state_of,
@@ -118,6 +119,9 @@ def _add_gnss(
         routes[velocity] = _quietly(lambda message: pipeline.on_velocity(velocity_of(message)))
     else:
         warnings.append("no fix_velocity in the bag: no rule on a zone will find anything")
+    heading = inputs.site_topic(names.HEADING)
+    if inputs.has(heading):
+        routes[heading] = _quietly(lambda message: pipeline.on_heading(heading_of(message)))
 
 
 def _quietly(then: Callable[[Any], None]) -> Route:

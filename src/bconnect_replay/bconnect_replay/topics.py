@@ -8,7 +8,7 @@ from bconnect_msgs import msg
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image, NavSatFix
+from sensor_msgs.msg import CompressedImage, Image, Imu, NavSatFix
 
 from bconnect_node import qos
 from bconnect_replay.album import JPEG
@@ -46,6 +46,7 @@ _OF_SITE: dict[str, tuple[Any, QoSProfile]] = {
     names.SITE_INFO: (msg.SiteInfo, qos.STATE),
     names.FIX: (NavSatFix, qos.STREAM),
     names.FIX_VELOCITY: (TwistWithCovarianceStamped, qos.STREAM),
+    names.HEADING: (Imu, qos.STREAM),
     names.CLOCK_STATE: (msg.ClockState, qos.STATE),
     names.SIGNALS: (msg.SignalState, qos.STREAM),
     names.FINDINGS: (msg.Finding, qos.EVENT),

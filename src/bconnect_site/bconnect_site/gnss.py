@@ -86,3 +86,13 @@ class GnssSettings(Strict):
         default=(0.0, 0.0),
         description="m ahead and to the left of the point the cameras' calibrations count from",
     )
+    heading_offset: float = Field(
+        default=0.0,
+        ge=-360.0,
+        le=360.0,
+        description="of a receiver with two antennas: degrees from the vehicle's front to their "
+        "line, clockwise",
+    )
+    heading_stddev: float = Field(
+        default=0.5, ge=0.01, le=45.0, description="degrees, of that line's direction"
+    )

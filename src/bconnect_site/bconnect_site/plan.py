@@ -133,6 +133,9 @@ def _gnss(loaded: LoadedSite) -> list[NodeSpec]:
     parameters: dict[str, Parameter] = {
         "source": gnss.source if there else f"nmea+file://{resolve_path(loaded, log)}",
         "frame_id": names.gnss_frame(site.site),
+        "base_frame": names.base_frame(site.site),
+        "heading_offset": gnss.heading_offset,
+        "heading_stddev": gnss.heading_stddev,
     }
     namespace = names.site_ns(site.site)
     return [_node("bconnect_gnss", "gnss_node:Gnss", "gnss", namespace, parameters)]

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import cos, hypot, isfinite, nan, radians, sqrt
+from math import atan2, cos, hypot, isfinite, nan, radians, sqrt
 
 from bconnect_detect.core.types import SECOND
 
@@ -66,6 +66,28 @@ class Velocity:
     def speed(self) -> float:
         """m/s."""
         return hypot(self.east, self.north)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Which way the vehicle's front looked, as a receiver with two antennas measured it."""
+
+    stamp: int  # ns
+    angle: float = nan  # rad from east, counter-clockwise
+    stddev: float = nan  # rad
+
+    @classmethod
+    def told(cls, stamp: int, z: float, w: float, covariance: Sequence[float]) -> "Heading":
+        """Of an Imu's numbers; unknown where they are no turn about the vertical."""
+        length, variance = hypot(z, w), covariance[8] if len(covariance) == 9 else -1.0
+        if not (abs(length - 1.0) < 0.01 and isfinite(variance) and variance > 0.0):
+            return cls(stamp)
+        return cls(stamp, 2.0 * atan2(z, w), sqrt(variance))
+
+    @property
+    def known(self) -> bool:
+        """Whether it tells anything."""
+        return isfinite(self.angle) and isfinite(self.stddev)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bconnect_detect.core.plain import Json, moment
 from bconnect_detect.core.sheet import ANGLES, DWELLS, SPEEDS, ZoneShape
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_site.kinds import word
+from bconnect_site.mapzones import MapZone
 
 FORMAT = "bconnect-facts/1"
 SIGNAL_BEFORE = 90 * SECOND  # a whole cycle, usually
@@ -31,8 +32,14 @@ def window(finding: Finding) -> tuple[int, int]:
     return started - SIGNAL_BEFORE, finding.stamp + SIGNAL_AFTER
 
 
-def build(finding: Finding, around: Circumstances, zone: ZoneShape | None, facts: Facts) -> Json:
-    """The facts as plain JSON. Unknown numbers are null."""
+def build(
+    finding: Finding,
+    around: Circumstances,
+    zone: ZoneShape | None,
+    facts: Facts,
+    on_map: MapZone | None = None,
+) -> Json:
+    """The facts as plain JSON. Unknown numbers are null. ``on_map``: a zone of the map."""
     return {
         "format": FORMAT,
         "id": finding.id,
@@ -67,6 +74,14 @@ def build(finding: Finding, around: Circumstances, zone: ZoneShape | None, facts
             "name": zone.name,
             "points": [list(point) for point in zone.points],
             "direction": zone.arrow and [list(end) for end in zone.arrow],
+        },
+        "map_zone": on_map
+        and {
+            "name": on_map.name,
+            "kind": word(on_map.kind),
+            "basis": on_map.basis,
+            "width": on_map.width or None,  # m, of a road
+            "coordinates": [[longitude, latitude] for latitude, longitude in on_map.points],
         },
         "track": {
             "id": finding.road_user.track_id,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from bconnect_detect.core.ego import Ego, EgoSettings, Fix, Motion, Velocity
+from bconnect_detect.core.ego import Ego, EgoSettings, Fix, Heading, Motion, Velocity
 from bconnect_detect.core.emergency import Emergencies
 from bconnect_detect.core.incidents import Incidents
 from bconnect_detect.core.map_watch import MapWatch
@@ -106,6 +106,11 @@ class Judge:
             self._ego.on_velocity(velocity)
         if self._poses is not None:
             self._poses.on_velocity(velocity)
+
+    def on_heading(self, heading: Heading) -> None:
+        """Which way the vehicle's front looks."""
+        if self._poses is not None:
+            self._poses.on_heading(heading)
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """Findings that became certain with a plate at a gate; none by a camera not believed."""

@@ -5,7 +5,8 @@
             |  /                   the way it drives, at 3 m/s or more; below that the last one,
        y \\  | /  heading           less sure with each metre it may have turned on, and none once
            \\|/                     GNSS was silent. A heading or place that is stated (surveyed)
-            o----------- E         holds while it is parked and GNSS does not contradict it.
+            o----------- E         holds while it is parked and GNSS does not contradict it. Two
+                                   antennas that tell the heading go before all of that.
 
 Angles are rad from east, counter-clockwise (REP-103, ENU). A parked vehicle keeps one place, so
 that what stands around it stands still on the map.
@@ -16,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from math import atan2, cos, degrees, hypot, inf, isfinite, nan, pi, radians, sin, sqrt
 
-from bconnect_detect.core.ego import Ego, EgoPlace, Motion, Velocity
+from bconnect_detect.core.ego import Ego, EgoPlace, Heading, Motion, Velocity
 from bconnect_detect.core.types import SECOND, Pair
 from bconnect_site.mapzones import MapSettings
 from bconnect_site.wgs84 import Degrees, moved, offset
@@ -33,6 +34,7 @@ class HeadingSettings:
     slip: float = radians(1.0)  # rad between way and front, standard deviation
     still: float = 0.2  # m/s below which nothing turns
     circle: float = 5.0  # m, radius of the tightest turn
+    late: float = 0.3  # s after its moment that what antennas say may arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,17 @@ class Poses:
         self._how = heading or HeadingSettings()
         self._velocities: deque[Velocity] = deque(maxlen=KEPT)
         self._headings: deque[_Heading] = deque(maxlen=KEPT)
+        self._measured: deque[Heading] = deque(maxlen=KEPT)
         self._stands: Pose | None = None
+
+    def on_heading(self, heading: Heading) -> None:
+        """What a receiver with two antennas measured, in order."""
+        if self._measured and heading.stamp <= self._measured[-1].stamp:
+            if heading.stamp == self._measured[-1].stamp:
+                return
+            self._measured.clear()
+        if heading.known:
+            self._measured.append(heading)
 
     def on_velocity(self, velocity: Velocity) -> None:
         """A velocity, in order; one that is not known makes the heading unknown too."""
@@ -131,7 +143,8 @@ class Poses:
         kept = self._stands
         if kept is not None and not self._contradicts(kept.place, kept.stddev, made):
             fresher = made.stddev < SWAPPED * kept.stddev
-            turned = abs(_between(kept.heading, made.heading)) > 1e-9
+            doubt = hypot(kept.heading_stddev, made.heading_stddev)
+            turned = abs(_between(kept.heading, made.heading)) > self._settings.sigmas * doubt
             if not fresher and not turned:
                 return kept
         self._stands = made
@@ -139,11 +152,33 @@ class Poses:
 
     def _parked_heading(self, stamp: int) -> Pair:
         stated = self._settings.parked
+        angle, stddev = self._antennas(stamp)
+        if isfinite(angle):
+            if stated is None:
+                return angle, stddev
+            said, sure = radians(90.0 - stated.heading), radians(stated.heading_stddev)
+            apart = abs(_between(angle, said))
+            return (angle, stddev) if apart <= 4.0 * hypot(stddev, sure) else (nan, inf)
         if stated is not None:
             return radians(90.0 - stated.heading), radians(stated.heading_stddev)
         at = bisect_right([h.stamp for h in self._headings], stamp) - 1
         found = self._headings[at] if at >= 0 else _Heading(0)
         return found.angle, found.stddev
+
+    def _antennas(self, stamp: int) -> Pair:
+        """What two antennas told around a moment; turning makes it less sure."""
+        all_ = list(self._measured)
+        at = bisect_left([h.stamp for h in all_], stamp)
+        near = [h for h in all_[max(0, at - 1) : at + 1] if abs(h.stamp - stamp) <= SECOND]
+        if not near:
+            return nan, inf
+        a, b = near[0], near[-1]
+        seconds = (b.stamp - a.stamp) / SECOND
+        turn = _between(a.angle, b.angle)
+        share = (stamp - a.stamp) / SECOND / seconds if seconds else 0.0
+        rate = turn / seconds if seconds else 0.0
+        late = self._how.late * rate
+        return a.angle + share * turn, hypot(max(a.stddev, b.stddev), turn / 4, late)
 
     def _contradicts(self, place: Degrees, stddev: float, seen: Pose) -> bool:
         apart = hypot(*offset(place, seen.place))
@@ -170,6 +205,9 @@ class Poses:
 
     def _way(self, stamp: int, after: int) -> Pair:
         """The heading between two velocities; a bend in between makes it less sure."""
+        measured = self._antennas(stamp)
+        if isfinite(measured[0]):
+            return measured
         all_ = list(self._headings)
         if not all_ or after >= len(all_) or (after == 0 and all_[0].stamp != stamp):
             return nan, inf

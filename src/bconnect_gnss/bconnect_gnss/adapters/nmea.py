@@ -19,6 +19,7 @@ LONGEST = 120  # bytes; the standard says 82, some receivers add digits
 KNOT = 1852.0 / 3600.0  # m/s
 _WANTED = (*TIMED, "GSA")
 _AUTONOMOUS = ("A", "D", "F", "P", "R", "")  # of RMC's mode; others are estimated or simulated
+_HEADINGS = ("headingT", "headt")  # of HDT, THS
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
@@ -30,10 +31,15 @@ class NmeaTalk:
 
     def __init__(self) -> None:
         self.pulses: list[float] = []  # none: a serial line of sentences has no pulse
+        self.headings: list[float] = []  # degrees from true north, to be taken
         self._epochs = Epochs()
 
     def put(self, line: bytes, arrived: int) -> list[Report]:
         """Reports complete with a line that arrived at a moment [ns]. Raises ValueError: noise."""
+        heading = heading_of(line)
+        if heading is not None:
+            self.headings += [heading] if 0.0 <= heading <= 360.0 else []
+            return []
         piece = piece_of(line)
         return [] if piece is None else self._epochs.put(piece, arrived)
 
@@ -55,6 +61,23 @@ def piece_of(line: bytes) -> Piece | None:
         raise ValueError(str(error)) from None
     except Exception as error:  # the library lets a few of Python's own through
         raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def heading_of(line: bytes) -> float | None:
+    """Degrees from true north of an HDT or THS sentence; NaN: it does not know; None: another.
+
+    Raises ValueError: no sentence, or its checksum is missing or wrong.
+    """
+    line = line[max(0, line.rfind(b"$")) :]
+    if line[3:6] not in (b"HDT", b"THS") or b"*" not in line[-4:] or len(line) > LONGEST:
+        return None
+    try:
+        said: Any = NMEAReader.parse(line + b"\r\n", validate=VALCKSUM)
+    except Exception as error:  # the library lets a few of Python's own through
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if said is None or (said.msgID == "THS" and str(getattr(said, "mi", "")) not in ("A", "")):
+        return nan
+    return next((_number(v) for n in _HEADINGS if (v := getattr(said, n, None)) is not None), nan)
 
 
 def _piece(said: Any) -> Piece:

@@ -22,6 +22,7 @@ class GpsdTalk:
         self.complaint = ""
         self.receivers: int | None = None
         self.pulses: list[float] = []  # s of offset, to be taken
+        self.headings: list[float] = []  # degrees from north, to be taken
         self._hdop = nan
         self._gst = (nan, nan, nan, 0)  # m east, north, up, and when
 
@@ -43,6 +44,9 @@ class GpsdTalk:
             self._gst = (east, north, up, arrived)
         elif kind == "ERROR":
             self.complaint = str(said.get("message", ""))[:200]
+        elif kind == "ATT":
+            heading = _number(said, "heading")
+            self.headings += [heading] if 0.0 <= heading <= 360.0 else []
         elif kind == "PPS":
             self.pulses += _pulse(said)
         elif kind == "DEVICES" and isinstance(said.get("devices"), list):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from bconnect_detect.core.ego import Fix, Velocity
+from bconnect_detect.core.ego import Fix, Heading, Velocity
 from bconnect_detect.core.judge import Judge
 from bconnect_detect.core.tracker import Tracker
 from bconnect_detect.core.types import SECOND, Finding, PlateSighting, SignalReading, Tracks
@@ -72,6 +72,10 @@ class Pipeline:
     def on_velocity(self, velocity: Velocity) -> None:
         """How a vehicle moves."""
         self.judge.on_velocity(velocity)
+
+    def on_heading(self, heading: Heading) -> None:
+        """Which way a vehicle's front looks."""
+        self.judge.on_heading(heading)
 
     def on_plate(self, sighting: PlateSighting) -> list[Finding]:
         """A plate passed a gate."""

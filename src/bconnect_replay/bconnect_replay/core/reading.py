@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bconnect_detect.core.ego import Fix, Velocity
+from bconnect_detect.core.ego import Fix, Heading, Velocity
 from bconnect_detect.core.types import (
     SECOND,
     Floats,
@@ -119,6 +119,12 @@ def fix_of(message: Any) -> Fix:
         (float(message.latitude), float(message.longitude)),
         [float(v) for v in message.position_covariance] if message.position_covariance_type else [],
     )
+
+
+def heading_of(message: Any) -> Heading:
+    """An Imu that tells which way a vehicle's front looks."""
+    turn, doubt = message.orientation, [float(v) for v in message.orientation_covariance]
+    return Heading.told(stamp_of(message.header.stamp), float(turn.z), float(turn.w), doubt)
 
 
 def velocity_of(message: Any) -> Velocity:
