@@ -14,13 +14,19 @@ from sensor_msgs.msg import Image
 sys.path.insert(0, str(Path(__file__).parent))
 
 from live_street import SECOND, Street, picture
+from test_live_speak import tone, wav_of
 
 from bconnect_bringup.supervisor import Patience
 from bconnect_center.adapters.live_store import LiveStore
+from bconnect_center.core.live import State
 from bconnect_center.core.roles import Role
 from bconnect_center.listeners import Listeners
 from bconnect_center.live_node import LiveNode
+from bconnect_enforce.speaker_node import Speaker
 from bconnect_node import qos
+from bconnect_site.orders import TrustedKey
+from bconnect_site.signer import Signer
+from bconnect_site.trusted import write_trusted
 
 Wait = Callable[..., Any]
 FILE = "title: Pusat\nroot: state\nsites: [{site}]\nlanguage: en\nlive: {{{site}: {{}}}}\n"
@@ -185,3 +191,30 @@ def test_the_real_listener_runs_as_a_process(centre: Any, wait_for: Wait, ros: A
     finally:
         made.close()
     assert made.running() == {}
+
+
+def test_a_pole_that_trusts_the_centre_says_what_an_officer_recorded(
+    ros: Any, street: Street, centre: Any, wait_for: Wait, tmp_path: Path
+) -> None:
+    centre.clock.stamp = street.now()
+    orders = tmp_path / "orders"
+    signer = Signer(centre.house.loaded.root / "keys")
+    public = signer.keyring.publics()[signer.key_id]
+    rights = frozenset({"announce"})
+    orders.mkdir()
+    write_trusted(orders / "trusted.json", [TrustedKey("pusat", public, rights)])
+    given = {"speaker": "tiang_uji", "adapter": "file", "output_dir": str(tmp_path / "audio"),
+             "orders_dir": str(orders)}  # fmt: skip
+    ros.add(Speaker, namespace="/beruang_madu/tiang_uji", parameter_overrides=given)
+    quiet = {"cameras": {}, "speakers": {"tiang_uji": {"hears": [], "quiet": None}}}
+    told = State("beruang_madu", "site", "beruang_madu", street.now(), {"title": "x", **quiet})
+    store = LiveStore(centre.house.database)
+    wait_for(lambda: store.cell("beruang_madu", "speaker", "tiang_uji"))
+    store.write(street.now(), [told], [], {})
+    client = centre.client("operator")
+    name = client.post("/api/speak/recording", content=wav_of(tone(1.0))).json()["name"]
+    order = {"site": "beruang_madu", "speaker": "tiang_uji", "phrase": name, "why": "latihan"}
+    answer = client.post("/api/speak", json=order)
+    assert answer.status_code == 200, answer.text
+    wait_for(lambda: client.get("/api/speak/log").json()[0]["state"] == "began")
+    assert wait_for(lambda: list((tmp_path / "audio").glob(f"*{name}.wav")))
