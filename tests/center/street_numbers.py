@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -93,7 +94,11 @@ class Street:
         user: RoadUserKind = RoadUserKind.CAR,
         camera: str = "",
         site: str = "",
+        more: Mapping[RoadUserKind, int] | None = None,
     ) -> None:
-        key = (site or self.site, camera or self.camera, at(when), int(user))
+        keys = {
+            (site or self.site, camera or self.camera, at(when), int(kind)): count
+            for kind, count in ({user: many} | dict(more or {})).items()
+        }
         with self.house.database.writing() as c:
-            add(c, self.house.zone, {key: many})
+            add(c, self.house.zone, keys)

@@ -171,7 +171,7 @@ def published(house: House) -> Published:
     asked = complied + sum(a.ignored for a in answers)
     return Published(
         publishing.table(
-            choice.weeks,
+            _begun(choice, found, users),
             sorted({w.site for w in found} | set(house.sites)),
             {(w.site, w.week): w.count for w in found},
             {(w.site, w.week): w.count for w in users if (w.site, w.week) not in left_out},
@@ -180,6 +180,12 @@ def published(house: House) -> Published:
         publishing.public_share(*_decided(counts.verdicts(choice))),
         house.now(),
     )
+
+
+def _begun(choice: Choice, *counted: list[Week]) -> list[int]:
+    """The weeks since anything was counted at all."""
+    first = min((w.week for weeks in counted for w in weeks), default=choice.last)
+    return [week for week in choice.weeks if week >= first]
 
 
 def _midnight(house: House, day: int) -> int:

@@ -53,7 +53,7 @@ def strip(bar: Bar, top: float) -> Markup:
     parts = [_rect("bar", 0, 2, bar.value * scale, high - 4)]
     if math.isfinite(bar.low) and math.isfinite(bar.high):
         low, high_ = bar.low * scale, min(bar.high * scale, wide)
-        parts.append(_line("whisker", low, high / 2, high_, high / 2))
+        parts += [_line(name, low, high / 2, high_, high / 2) for name in ("halo", "whisker")]
     return Markup(
         '<svg class="strip" viewBox="0 0 200 12" preserveAspectRatio="none" aria-hidden="true" '
         'focusable="false">{}</svg>'
@@ -96,7 +96,8 @@ def _column(bar: Bar, x: float, across: float, y: object) -> Markup:
     wide = min(across * 0.7, 34)
     parts = _rect("bar", middle - wide / 2, at(bar.value), wide, at(0) - at(bar.value))
     if math.isfinite(bar.low) and math.isfinite(bar.high):
-        parts += _line("whisker", middle, at(bar.low), middle, at(bar.high))
+        for name in ("halo", "whisker"):
+            parts += _line(name, middle, at(bar.low), middle, at(bar.high))
     return parts
 
 

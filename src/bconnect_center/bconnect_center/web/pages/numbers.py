@@ -167,14 +167,14 @@ class Drawer:
             for g in groups
         ]
         name = self.word("chart_rate" if rated else "chart_count", by=self.word(by))
-        return charts.columns(bars, name)
+        return charts.columns(bars, name, 12 if len(bars) in (7, 24) else 6)
 
     def heeds(self, heeds: list[Heed], label: Callable[[Any], str]) -> Markup:
         bars = [
             Bar(label(h.key), *(100 * x for x in (h.share.value, h.share.low, h.share.high)))
             for h in heeds
         ]
-        return charts.columns(bars, self.word("chart_share", by=self.word("by_week")))
+        return charts.columns(bars, self.word("chart_share", by=self.word("heeding_week")), 6)
 
     def said(self, change: Change) -> str:
         """The comparison in one sentence."""

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bconnect_enforce.adapters.ledger.tables import (
+    DAYS,
+    HOURS,
     citations,
     compliance,
     counted,
@@ -35,6 +37,8 @@ _STATUS = {
     CitationStatus.WITHDRAWN: "withdrawn",
 }
 _HEARD = {Outcome.COMPLIED: "complied", Outcome.IGNORED: "ignored"}
+_COLUMNS = ("count", *DAYS, *HOURS)
+_PLACE = {name: place for place, name in enumerate(_COLUMNS)}
 Keys = dict[str, Any]
 # Of a row, by its key: how many to add to which column.
 Sums = dict[tuple[Any, ...], Counter[str]]
@@ -146,13 +150,20 @@ def count(connection: Connection, site: str, zone: ZoneInfo) -> None:
 def _violations(connection: Connection, site: str, zone: ZoneInfo) -> Sums:
     v = violations.c
     query = select(v.camera, v.type, v.road_user, v.stamp).where(v.site == site)
-    sums: Sums = {}
+    # Lists, for a year of a city is a million rows: count, days, hours.
+    cells: dict[tuple[Any, ...], list[int]] = {}
     for camera, kind, user, stamp in _rows(connection, query):
         at = moment(stamp, zone)
+        key = (camera, at.week, kind, user)
+        cell = cells.get(key) or cells.setdefault(key, [0] * len(_COLUMNS))
+        cell[0] += 1
+        cell[_PLACE[at.day]] += 1
+        cell[_PLACE[at.hour]] += 1
+    sums: Sums = {}
+    for (camera, *rest), cell in cells.items():
+        more = {name: many for name, many in zip(_COLUMNS, cell, strict=True) if many}
         for of in {camera, ""}:
-            cell = sums.setdefault((of, at.week, kind, user), Counter())
-            for column in ("count", at.day, at.hour):
-                cell[column] += 1
+            sums.setdefault((of, *rest), Counter()).update(more)
     return sums
 
 
