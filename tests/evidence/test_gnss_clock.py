@@ -11,11 +11,16 @@ import pytest
 from bconnect_msgs.msg import ClockState
 
 from bconnect_detect.convert import clock_from_msg, time_to_msg
+from bconnect_detect.core import facts
 from bconnect_detect.core.evidence import Case
+from bconnect_detect.core.facts import Circumstances
 from bconnect_detect.core.history import ClockHistory, GnssClock
+from bconnect_detect.core.manifest import Facts
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_detect.sealing import Sealer
 from bconnect_detect.sealing_site import Surroundings
+from bconnect_site.kinds import ZoneKind
+from bconnect_site.mapzones import MapZone
 
 STAMP = 1_795_515_802_437_000_000
 MakeFinding = Callable[..., Finding]
@@ -123,3 +128,11 @@ def test_a_message_says_unknown_as_nan() -> None:
     msg = ClockState(offset=float("nan"), uncertainty=0.5, age=float("inf"), source="x")
     msg.header.stamp = time_to_msg(STAMP)
     assert clock_from_msg(msg) == GnssClock(STAMP, None, 0.5, None, "x")
+
+
+def test_a_zone_of_the_map_is_told_with_its_corners(make_finding: MakeFinding) -> None:
+    zone = MapZone("bahu", ZoneKind.NO_PARKING, ((-1.24, 116.85), (-1.24, 116.86)), "sign S-12")
+    finding = make_finding(latitude=-1.24, longitude=116.85, position_stddev=0.4)
+    told = facts.build(finding, Circumstances(), None, Facts("0.1.0", "ab" * 32), zone)
+    assert told["map_zone"]["coordinates"] == [[116.85, -1.24], [116.86, -1.24]]
+    assert told["map_zone"]["kind"] == "no_parking" and told["place"]["stddev"] == 0.4
