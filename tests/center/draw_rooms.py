@@ -62,6 +62,7 @@ def make_rooms(
     path = folder / "center.yaml"
     path.write_text(
         "title: Pusat Kendali\nroot: state\nsites: [config/corridors/tangan.yaml]\nlanguage: en\n"
+        "evidence: [site/evidence]\n"
         "draw: {bags: [bags], longest_still: 20.0, longest_preview: 100.0}\n",
         encoding="utf-8",
     )

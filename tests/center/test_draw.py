@@ -580,3 +580,22 @@ def test_garbage_of_the_right_shape_is_answered_in_order(centre: Any, site_file:
         tried.add(operation.path)
     assert len(tried) >= 9
     assert site_file.read_text() == SITE  # nobody guesses what was shown
+
+
+def test_the_scene_of_the_last_case_as_it_was_sealed(
+    centre: Any, drawer: Any, tmp_path: Path
+) -> None:
+    from case_maker import Maker
+
+    maker = Maker(tmp_path / "site" / "evidence", "tangan")
+    maker.case(centre.house, centre.clock() - 10**9, camera="utara")
+    assert "case" in drawer.get(f"{UTARA}/still/state").json()["origins"]
+    admin = centre.client("admin").get(f"{UTARA}/still/state").json()
+    assert "case" not in admin["origins"]  # keeps accounts, sees no cases
+    scene = drawer.get(f"{UTARA}/still?origin=case")
+    assert scene.status_code == 200 and scene.content[:3] == b"\xff\xd8\xff"
+    seen = [act for _, act in centre.house.audit.newest() if act.what == "still seen"]
+    assert [(act.who, act.detail) for act in seen] == [("supervisor", "case")]
+    for picture in (tmp_path / "site" / "evidence").rglob("scene*.jpg"):
+        picture.write_bytes(still())  # another picture in its place
+    assert drawer.get(f"{UTARA}/still?origin=case").status_code == 404
