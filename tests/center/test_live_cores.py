@@ -201,6 +201,13 @@ def test_old_lines_and_too_many_lines_go(store: LiveStore) -> None:
     assert len(store.newest(500)) == 100
 
 
+def test_names_of_any_length_do_not_cost_the_batch(store: LiveStore) -> None:
+    long = Happening("finding:" + "x" * 300, "finding", "demo", "k" * 300, 255, NOON, {})
+    store.write(NOON, [State("demo", "node", "n" * 300, NOON, {})],
+                [(NOON, long), (NOON, happening(1))], {})  # fmt: skip
+    assert len(store.newest()) == 2 and len(store.cells()) == 1
+
+
 def test_counts_add_up_over_restarts(store: LiveStore) -> None:
     from sqlalchemy import select
 

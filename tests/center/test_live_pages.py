@@ -307,6 +307,13 @@ def test_bad_questions_are_answered(centre: Any, road: Road, path: str) -> None:
     assert centre.client("viewer").get(path).status_code in (404, 422)
 
 
+def test_filters_that_name_nothing_find_nothing(centre: Any, road: Road) -> None:
+    client = centre.client("viewer")
+    assert len(client.get("/api/feed", params={"site": SITE, "kind": "violation"}).json()) == 1
+    for query in ({"site": "a\0b"}, {"kind": "nope"}, {"type": -5}, {"kind": "spoken", "type": 9}):
+        assert client.get("/api/feed", params=query).json() == []
+
+
 def test_cases_open_only_for_those_who_may(centre: Any, road: Road) -> None:
     assert all(not item["case"] for item in centre.client("viewer").get("/api/feed").json())
     assert any(item["case"] for item in centre.client("validator").get("/api/feed").json())

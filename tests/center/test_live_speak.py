@@ -163,6 +163,7 @@ def test_a_muted_pole_is_not_asked(centre: Any, door: Door) -> None:
         ({"site": "elsewhere"}, 404),
         ({"why": "x"}, 422),
         ({"why": "x" * 201}, 422),
+        ({"why": "nul\0inside"}, 422),
         ({"extra": 1}, 422),
     ],
 )

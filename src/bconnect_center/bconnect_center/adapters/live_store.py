@@ -81,7 +81,7 @@ class LiveStore:
 
     def _put_states(self, c: Connection, heard: int, said: Iterable[State]) -> None:
         rows = [
-            {"site": s.site, "kind": s.kind, "name": s.name, "stamp": s.stamp, "heard": heard,
+            {"site": s.site, "kind": s.kind, "name": s.name[:96], "stamp": s.stamp, "heard": heard,
              "told": dict(s.told)}
             for s in said
         ]  # fmt: skip
@@ -93,8 +93,8 @@ class LiveStore:
 
     def _add_lines(self, c: Connection, happened: Sequence[tuple[int, Happening]]) -> None:
         rows = [
-            {"id": h.id, "kind": h.kind, "site": h.site, "camera": h.camera, "type": h.type,
-             "stamp": h.stamp, "heard": heard, "told": dict(h.told)}
+            {"id": h.id[:96], "kind": h.kind, "site": h.site, "camera": h.camera[:64],
+             "type": h.type, "stamp": h.stamp, "heard": heard, "told": dict(h.told)}
             for heard, h in happened
         ]  # fmt: skip
         if rows:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from bconnect_center.web.live import known_sites, live_of, still_in
 from bconnect_center.web.render import kind_word, language_of, page
 from bconnect_enforce.adapters.ledger.tables import citations
 from bconnect_site.kinds import ViolationType
+from bconnect_site.names import is_name
 
 router = APIRouter()
 Watcher = Annotated[Person, Depends(needs(Right.WATCH))]
@@ -65,13 +66,15 @@ def feed(request: Request, person: Watcher) -> Response:
 
 @router.get("/feed/case/{violation}", include_in_schema=False)
 def case(
-    request: Request, person: Annotated[Person, Depends(needs(Right.CASES))], violation: str
+    request: Request,
+    person: Annotated[Person, Depends(needs(Right.CASES))],
+    violation: Annotated[str, Path(max_length=64, pattern=r"^[\w.:-]+$")],
 ) -> Response:
     """On to the review desk's case of a violation."""
     with house_of(request).ledger.reading() as c:
         row = c.execute(
             select(citations.c.number, citations.c.site)
-            .where(citations.c.violation_id == violation[:64])
+            .where(citations.c.violation_id == violation)
             .limit(1)
         ).first()
     if row is None:
@@ -91,15 +94,15 @@ def lines(
     type: Annotated[list[int], Query(max_length=20)] = [],  # noqa: B006
 ) -> list[Item]:
     """Lines, the newest first as heard; `before`: older than that line."""
-    own = _own(person)
-    if site and own:
-        own = own & set(site) or {""}
+    own, asked = _own(person), {s for s in site if is_name(s)}
+    if site:
+        own = (own & asked if own else asked) or {""}
     found = LiveStore(house_of(request).database).newest(
         limit,
         before=before,
-        sites=own or {s[:64] for s in site},
-        kinds={k[:24] for k in kind},
-        types={t for t in type if 0 <= t < 1000},
+        sites=own,
+        kinds={k for k in kind if k in KINDS} or ({""} if kind else ()),
+        types={t for t in type if 0 <= t < 1000} or ({-1} if type else ()),
     )
     return [Item(**_item(request, person, line)) for line in found]
 

@@ -38,7 +38,7 @@ class Order(BaseModel):
     site: str = Field(max_length=48, pattern=NAME_PATTERN)
     speaker: str = Field(max_length=48, pattern=NAME_PATTERN)
     phrase: str = Field(pattern=PHRASE, description="a phrase, or the name of a recording")
-    why: str = Field(min_length=3, max_length=200)
+    why: str = Field(min_length=3, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 
 class Ordered(BaseModel):
