@@ -66,6 +66,7 @@ def sheet(house: House, choice: Choice) -> Sheet:
     """All of the overview. Raises LedgerError."""
     counts = counts_of(house)
     found, all_users, users = _both(counts, choice)
+    left_out = numbers.uncounted(found, all_users)
     answers = counts.answers(choice)
     upheld, decided = _decided(counts.verdicts(choice))
     begin, end = (_midnight(house, day) for day in (choice.first, choice.last + 7))
@@ -74,10 +75,10 @@ def sheet(house: House, choice: Choice) -> Sheet:
     return Sheet(
         overview=numbers.overview(
             found,
-            counts.parts(choice),
+            counts.parts(choice, apart=bool(left_out)),
             users,
             counts.user_parts(choice),
-            numbers.uncounted(found, all_users),
+            left_out,
             choice.weeks,
         ),
         heeding=whole[0] if whole else Heed("", 0, 0, 0, share(0, 0)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, Table, func, select, tuple_
+from sqlalchemy import Connection, Select, Table, func, literal, select, tuple_
 
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.tables import decisions, traffic_weeks
@@ -82,11 +82,16 @@ class Counts:
         """Road users that passed, of the kind asked for."""
         return _weeks(self._database, traffic_weeks, choice)
 
-    def parts(self, choice: Choice) -> list[Part]:
+    def parts(self, choice: Choice, apart: bool = True) -> list[Part]:
+        """By rule and kind. `apart`: per corridor and week, else their sums, of no site."""
         t = violation_weeks.c
-        query = select(t.site, t.week, t.type, t.road_user, t.count)
+        query: Select[Any] = select(t.site, t.week, t.type, t.road_user, t.count)
+        if not apart:
+            query = select(literal(""), literal(0), t.type, t.road_user, func.sum(t.count))
+            query = query.group_by(t.type, t.road_user)
         with self._ledger.reading() as c:
-            return [Part(*row) for row in c.execute(_where(query, violation_weeks, choice))]
+            found = c.execute(_where(query, violation_weeks, choice))
+            return [Part(a, w, kind, user, int(many)) for a, w, kind, user, many in found]
 
     def user_parts(self, choice: Choice) -> list[Part]:
         t = traffic_weeks.c

@@ -50,7 +50,7 @@ def strip(bar: Bar, top: float) -> Markup:
     if not math.isfinite(bar.value) or top <= 0:
         return Markup("")
     scale = wide / top
-    parts = [_rect("bar", 0, 2, bar.value * scale, high - 4)]
+    parts = [_rect("rod", 0, 2, bar.value * scale, high - 4)]
     if math.isfinite(bar.low) and math.isfinite(bar.high):
         low, high_ = bar.low * scale, min(bar.high * scale, wide)
         parts += [_line(name, low, high / 2, high_, high / 2) for name in ("halo", "whisker")]
@@ -94,7 +94,7 @@ def _column(bar: Bar, x: float, across: float, y: object) -> Markup:
     if not math.isfinite(bar.value):
         return _text("unknown", middle, at(0) - 3, "·", "middle")
     wide = min(across * 0.7, 34)
-    parts = _rect("bar", middle - wide / 2, at(bar.value), wide, at(0) - at(bar.value))
+    parts = _rect("rod", middle - wide / 2, at(bar.value), wide, at(0) - at(bar.value))
     if math.isfinite(bar.low) and math.isfinite(bar.high):
         for name in ("halo", "whisker"):
             parts += _line(name, middle, at(bar.low), middle, at(bar.high))

@@ -82,6 +82,7 @@ def numbers_page(
         around=around,
         change=change,
         said=drawer.said(change) if change else "",
+        cautions=drawer.cautions(change) if change else [],
         open_filters=bool(request.url.query),
         hour=lambda h: f"{h:02d}:00",
         **common(request, house, person, choice, drawer.f),
@@ -185,3 +186,16 @@ class Drawer:
             key = "change_down" if change.ratio < 1 else "change_up"
         span = self.f.span(change.low, change.high)
         return self.word(key, ratio=self.f.few(change.ratio), span=span)
+
+    def cautions(self, change: Change) -> list[str]:
+        """Why the comparison may mislead, a sentence each."""
+        return [
+            self.word(
+                f"caution_{one.key}",
+                **{
+                    key: self.f.few(value) if isinstance(value, float) else self.f.whole(value)
+                    for key, value in one.values.items()
+                },
+            )
+            for one in change.cautions
+        ]
