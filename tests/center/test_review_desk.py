@@ -7,6 +7,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,23 @@ def test_decided_elsewhere_meanwhile(desk: Desk, make: Any, clock: Any, centre: 
     assert "your decision was not written" in client.get("/review").text
     answer = decide(client, number, "reject", reason="1")
     assert answer.status_code == 409 and "already confirmed by Sari" in answer.json()["detail"]
+
+
+def test_of_many_at_once_one_decides(desk: Desk, make: Any, clock: Any) -> None:
+    number = make(pictures=False)
+
+    def decide_as(name: str) -> str:
+        try:
+            return desk.decisions.decide(
+                number, name, name, Verdict.REJECT, "bukan", clock()
+            ).account
+        except (Declined, LedgerBusy):
+            return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(decide_as, ["a", "b", "c", "d"]))
+    assert len([name for name in given if name]) == 1
+    assert len(desk.decisions.of_case(number)) == 1
 
 
 def test_undo_is_for_the_officer_and_in_time(desk: Desk, make: Any, clock: Any) -> None:
