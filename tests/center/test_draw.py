@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from draw_rooms import SITE, make_rooms, still
 
+from bconnect_center.adapters import site_files
 from bconnect_center.adapters.previews import Previews, Task
 from bconnect_center.core.roles import Role
 from bconnect_site.loader import load_site
@@ -257,6 +258,22 @@ def test_a_version_that_was_touched_is_not_written(drawer: Any, site_file: Path)
         json={"file": line["file"], "version": line["before"]},
     )
     assert answer.status_code == 404 and "touched" in answer.json()["detail"]
+
+
+def test_a_full_disk_leaves_the_file_and_says_so(
+    drawer: Any, site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(write: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(site_files, "_write", full)
+    answer = save(drawer, draft(LANE, SHOULDER), "Pertama")
+    assert answer.status_code == 409 and "No space left" in answer.json()["detail"]
+    assert site_file.read_text() == SITE
+    lines = drawer.get("/api/draw/sites/tangan/history").json()["lines"]
+    assert [line["why"] for line in lines] == ["not written: No space left on device", "Pertama"]
+    assert [line["files"][0]["current"] for line in lines] == [True, False]
+    assert not any(line["by_hand"] for line in lines)
 
 
 def test_changes_by_hand_are_seen_in_the_history(drawer: Any, site_file: Path) -> None:

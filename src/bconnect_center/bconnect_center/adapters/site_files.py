@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,13 @@ def plain_of(file: Text) -> dict[str, Any]:
     """The plain values of a site file. Raises ConfigError."""
     if not file.sha256:
         raise ConfigError(f"{file.shown}: there is no such file any more")
-    plain, _ = parse_yaml(file.text, file.shown)
-    return plain
+    return _parsed(file.text, file.shown)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    """Nobody changes what this returns."""
+    return parse_yaml(text, name)[0]
 
 
 def why_read_only(path: Path) -> str:
@@ -158,9 +164,14 @@ def save(site: Path, writes: list[Write], note: Note) -> None:
                         "page again, nothing was written"
                     )
             _keep_versions(folder, writes)
-            _append(folder, _line(note, writes))
-            for write in sorted(writes, key=lambda w: w.before.path == site):
-                _write(write)
+            line = _line(note, writes)
+            _append(folder, line)
+            try:
+                for write in sorted(writes, key=lambda w: w.before.path == site):
+                    _write(write)
+            except OSError as error:
+                _append(folder, _undone(line, error))
+                raise
     except OSError as error:
         raise ConfigError(f"{shown(site)}: cannot be written: {error.strerror}") from None
 
@@ -203,6 +214,15 @@ def _line(note: Note, writes: list[Write]) -> dict[str, Any]:
             for write in writes
         ],
     }  # fmt: skip
+
+
+def _undone(line: dict[str, Any], error: OSError) -> dict[str, Any]:
+    """Says of a line that what it tells was not written after all."""
+    files = [
+        {**file, "before": file["after"], "after": file["before"], "diff": ""}
+        for file in line["files"]
+    ]
+    return {**line, "why": f"not written: {error.strerror}", "files": files}
 
 
 def _append(folder: Path, line: dict[str, Any]) -> None:

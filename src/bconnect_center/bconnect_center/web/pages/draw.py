@@ -1,5 +1,7 @@
 """Draw: which camera, and the page on which its zones are drawn."""
 
+from functools import lru_cache
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -113,14 +115,23 @@ def _camera(plain: dict[str, Any], camera: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _places(file: FilePath) -> tuple[str, ...]:
+    """What places may be called aloud."""
+    try:
+        return _places_of(file, file.stat().st_mtime_ns)
+    except (ConfigError, OSError):
+        return ()
+
+
+@lru_cache(maxsize=8)
+def _places_of(file: FilePath, changed: int) -> tuple[str, ...]:
+    return tuple(load_phrases(file).vocabulary.places)
+
+
 def _words(house: House, language: str, site: str) -> dict[str, Any]:
     """What may be chosen, in the words of the schema and of the page."""
     loaded = house.sites[site]
-    try:
-        file = loaded.config_dir / "phrases.yaml" if loaded.config_dir else None
-        places = list(load_phrases(file).vocabulary.places)
-    except ConfigError:
-        places = []
+    places = _places(loaded.config_dir / "phrases.yaml") if loaded.config_dir else ()
     rules = [kind for kind in RULE_ZONES if kind is not ViolationType.SECTION_SPEED]
     return {
         "language": language,
