@@ -55,7 +55,12 @@ def whole(request: Request, person: Reader) -> Whole:
     return Whole(whole=False, stamp=act.stamp, sentence=f"{act.who}: {act.what} {act.subject}")
 
 
-@router.get("/api/audit.csv", tags=["audit"], responses={401: {}, 403: {}})
+@router.get(
+    "/api/audit.csv",
+    tags=["audit"],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}}, 401: {}, 403: {}},
+)
 def export(request: Request, person: Reader) -> StreamingResponse:
     """All of it, newest first, with the hashes."""
     note(request, person, "audit log exported")
