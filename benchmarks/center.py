@@ -39,8 +39,8 @@ import center_year as year  # noqa: E402
 import cluster  # noqa: E402
 
 PASSWORD = "kata-sandi-ukur-yang-panjang"
-READERS = 8  # people with a page open
-PAUSE = (0.4, 1.2)  # s between two pages of one person
+READERS = 12  # people with a page open
+PAUSE = (2.0, 6.0)  # s between two pages of one person
 RATE = 50  # findings a second
 
 
@@ -254,7 +254,7 @@ def table(told: dict[str, tuple[Figures, dict[str, Any]]]) -> str:
         f"{sys.version.split()[0]}; {facts['violations']:,} violations of a year, "
         f"{facts['lines']:,} lines of {facts['cases']:,} citations, {facts['answers']:,} answers "
         f"to loudspeakers, {facts['audit']:,} lines of audit log, 20 corridors with 500 cameras. "
-        f"{READERS} people signed in, each opening another page every 0.4 to 1.2 s; findings "
+        f"{READERS} people signed in, each opening another page every 2 to 6 s; findings "
         f"arrive at {RATE}/s; readers, writer and servers share the machine. PostgreSQL: two "
         "servers on one database. `python benchmarks/center.py --write`.",
         "",

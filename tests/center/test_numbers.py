@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import sys
+import threading
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # street_numbers
 from street_numbers import Street
 
 from bconnect_center.adapters import traffic_weeks
+from bconnect_center.adapters.kept import Kept
 from bconnect_center.adapters.tables import traffic
 from bconnect_center.core.roles import Role
 from bconnect_center.web.charts import Bar, columns, strip
@@ -253,6 +255,35 @@ def test_road_users_counted_anew_are_the_same(house: Any, street: Street) -> Non
     with house.database.writing() as c:
         traffic_weeks.count(c, house.zone)
     assert cells() == kept
+
+
+# --- kept for some seconds ----------------------------------------------------------------
+
+
+def test_many_who_ask_at_once_cost_one_look() -> None:
+    kept, looked, begin = Kept(20), [], threading.Barrier(8)
+
+    def ask() -> None:
+        begin.wait()
+        kept.of("a", 5, lambda: looked.append(1))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(looked) == 1
+
+
+def test_what_is_kept_grows_old_and_few() -> None:
+    kept = Kept(20, most=2)
+    assert [kept.of("a", now, lambda now=now: now) for now in (0, 19, 20, 10)] == [0, 0, 20, 10]
+    for key in "bcd":
+        kept.of(key, 10, lambda key=key: key)
+    assert kept.of("a", 11, lambda: "anew") == "anew"
+    with pytest.raises(ZeroDivisionError):
+        kept.of("x", 0, lambda: 1 / 0)
+    assert kept.of("x", 0, lambda: "well") == "well"
 
 
 # --- charts and figures -------------------------------------------------------------------

@@ -43,6 +43,15 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Cameras:
+    """The page of cameras, and of cameras and rules."""
+
+    groups: list[Group[tuple[str, str]]]
+    pairs: list[Precision]
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What everybody may see. `week`: the newest that is shown."""
 
@@ -109,6 +118,11 @@ def _decided(verdicts: Iterable[Verdicts]) -> tuple[int, int]:
     for verdict in verdicts:
         upheld, decided = upheld + verdict.upheld, decided + verdict.decided
     return upheld, decided
+
+
+def by_camera(house: House, choice: Choice) -> Cameras:
+    """Cameras, and cameras with their rules. Raises LedgerError."""
+    return Cameras(cameras(house, choice), precisions(house, choice), house.now())
 
 
 def cameras(house: House, choice: Choice) -> list[Group[tuple[str, str]]]:

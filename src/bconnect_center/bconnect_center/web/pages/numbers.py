@@ -9,6 +9,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from bconnect_center import counting
+from bconnect_center.adapters.kept import Kept
 from bconnect_center.core.change import LONGEST, Change
 from bconnect_center.core.choice import Choice, Unclear, choose, day_of
 from bconnect_center.core.numbers import Group, Heed
@@ -52,6 +53,28 @@ def chosen(
 Chosen = Annotated[Choice, Depends(chosen)]
 
 
+def kept_of(request: Request) -> Kept:
+    """What this server computed in the last seconds; any other computes the same."""
+    state = request.app.state
+    if not hasattr(state, "numbers"):
+        state.numbers = Kept()
+    kept: Kept = state.numbers
+    return kept
+
+
+def sheet_of(request: Request, choice: Choice) -> counting.Sheet:
+    """The numbers of a choice, some seconds old at most."""
+    house = house_of(request)
+    return kept_of(request).of(choice, house.now(), lambda: counting.sheet(house, choice))
+
+
+def cameras_of(request: Request, choice: Choice) -> counting.Cameras:
+    """The same by camera, and by camera and rule."""
+    house = house_of(request)
+    key = ("cameras", choice)
+    return kept_of(request).of(key, house.now(), lambda: counting.by_camera(house, choice))
+
+
 @router.get("/numbers", include_in_schema=False)
 def numbers_page(
     request: Request,
@@ -62,7 +85,7 @@ def numbers_page(
 ) -> Response:
     house = house_of(request)
     day = split_day(date)
-    sheet = counting.sheet(house, choice)
+    sheet = sheet_of(request, choice)
     change = counting.before_after(house, choice, day, around) if day is not None else None
     drawer = Drawer(language_of(request))
     o = sheet.overview
@@ -92,8 +115,8 @@ def numbers_page(
 @router.get("/numbers/cameras", include_in_schema=False)
 def cameras_page(request: Request, person: Watcher, choice: Chosen) -> Response:
     house = house_of(request)
-    groups = counting.cameras(house, choice)
-    pairs = counting.precisions(house, choice)
+    found = cameras_of(request, choice)
+    groups, pairs = found.groups, found.pairs
     figures = Figures(language_of(request))
     context = common(request, house, person, choice, figures)
     title: Callable[[str], str] = context["site_title"]
@@ -105,7 +128,7 @@ def cameras_page(request: Request, person: Watcher, choice: Chosen) -> Response:
         pairs=pairs[:ROWS],
         pairs_of=len(pairs),
         top=top(groups[:ROWS]),
-        now=house.now(),
+        now=found.now,
         open_filters=bool(request.url.query),
         camera_title=lambda key: f"{title(key[0])} · {key[1]}",
         **context,

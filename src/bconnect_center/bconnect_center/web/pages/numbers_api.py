@@ -19,7 +19,7 @@ from bconnect_center.core.choice import Choice, iso
 from bconnect_center.core.numbers import Group, Heed
 from bconnect_center.core.rates import Rate, Share
 from bconnect_center.web.guard import house_of
-from bconnect_center.web.pages.numbers import Chosen, split_day
+from bconnect_center.web.pages.numbers import Chosen, cameras_of, sheet_of, split_day
 from bconnect_site.kinds import RoadUserKind, ViolationType, word
 
 PORTION = 500  # rows sent at a time
@@ -133,7 +133,7 @@ class PrecisionOut(BaseModel):
 @router.get("")
 def sheet(request: Request, choice: Chosen) -> SheetOut:
     """All of the overview."""
-    found = counting.sheet(house_of(request), choice)
+    found = sheet_of(request, choice)
     o = found.overview
     return SheetOut(
         first=iso(choice.first),
@@ -191,7 +191,7 @@ def cameras(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[CameraOut]:
     """By camera, most violations first."""
-    found = counting.cameras(house_of(request), choice)
+    found = cameras_of(request, choice).groups
     return [
         CameraOut(site=g.key[0], camera=g.key[1], violations=g.violations, rate=rate_out(g.rate))
         for g in found[:limit]
@@ -205,7 +205,7 @@ def precision(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[PrecisionOut]:
     """By camera and rule, where officers upheld least first."""
-    found = counting.precisions(house_of(request), choice)
+    found = cameras_of(request, choice).pairs
     return [
         PrecisionOut(
             site=p.site,

@@ -1,6 +1,5 @@
 """What everybody may see: aggregate numbers, and the notice of UU PDP Art. 17."""
 
-import threading
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from bconnect_center import counting
+from bconnect_center.adapters.kept import Kept
 from bconnect_center.core.choice import iso
 from bconnect_center.core.publishing import LEAST, PublicCell
 from bconnect_center.core.rates import Share
@@ -41,28 +41,16 @@ class PublicNumbers(BaseModel):
     upheld_by_officers: ShareOut | None
 
 
-class Board:
-    """The page as it was last computed, for a minute: strangers cost one look a minute."""
+def board_of(request: Request) -> counting.Published:
+    """The numbers as they were computed within the last minute: strangers cost one look a minute.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: counting.Published | None = None
-
-    def of(self, house: House) -> counting.Published:
-        """Raises LedgerError where nothing was computed yet; else the old one stays."""
-        with self._lock:
-            made = self._made
-            if made is None or not 0 <= house.now() - made.made < MINUTE:
-                made = self._made = counting.published(house)
-            return made
-
-
-def board_of(request: Request) -> Board:
-    state = request.app.state
+    Raises LedgerError.
+    """
+    state, house = request.app.state, house_of(request)
     if not hasattr(state, "board"):
-        state.board = Board()
-    board: Board = state.board
-    return board
+        state.board = Kept(MINUTE)
+    kept: Kept = state.board
+    return kept.of("board", house.now(), lambda: counting.published(house))
 
 
 @router.get("/public", include_in_schema=False)
@@ -71,7 +59,7 @@ def public_page(request: Request, language: Language = "") -> Response:
     # The same for everybody, whoever is signed in and whatever they like: it may be kept.
     request.state.session = None
     request.state.language = language or house.file.language
-    found = board_of(request).of(house)
+    found = board_of(request)
     figures = Figures(request.state.language)
     response = page(
         request,
@@ -90,7 +78,7 @@ def public_page(request: Request, language: Language = "") -> Response:
 @router.get("/api/public", tags=["public"])
 def public_numbers(request: Request, response: Response) -> PublicNumbers:
     """The same numbers for programs; no sign-in."""
-    found = board_of(request).of(house_of(request))
+    found = board_of(request)
     response.headers.update(KEEP)
     table = found.table
     return PublicNumbers(
