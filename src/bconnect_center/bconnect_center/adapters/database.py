@@ -9,6 +9,7 @@ from bconnect_enforce.adapters.ledger.engine import LedgerError, Store
 
 VERSION = 1
 UTC = ZoneInfo("UTC")
+BUSY = 5.0  # s: a page may wait that long for a lock; a node of the street may not
 _WRITER = int.from_bytes(b"bcenter1", "big")
 
 
@@ -20,7 +21,7 @@ class Database(Store):
 
     def __init__(self, url: str, zone: ZoneInfo = UTC) -> None:
         self.zone = zone
-        super().__init__(url, sole=False, writer=_WRITER, pool=8)
+        super().__init__(url, sole=False, writer=_WRITER, pool=8, busy=BUSY)
 
     def _upgrade(self, connection: Connection) -> None:
         found = 0

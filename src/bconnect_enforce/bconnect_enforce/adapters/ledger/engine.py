@@ -28,7 +28,6 @@ _POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "application_name": "bconnect ledger",
-    "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)} -c synchronous_commit=on",
 }
 _FOR_GOOD = ("authentication failed", "does not exist", "no pg_hba.conf entry", "not permitted")
 
@@ -46,8 +45,8 @@ class Store:
 
     `sole`: this is the citation node, of which an SQLite file bears one; others come in beside
     it. Every write is one transaction that begins with the write lock, a server's being called
-    `writer`; `pool`: connections held. Raises LedgerError, and LedgerBusy where it is locked,
-    full or away.
+    `writer`; `pool`: connections held; `busy`: s a lock is waited for. Raises LedgerError, and
+    LedgerBusy where it is locked, full or away.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class Store:
         *,
         writer: int = _WRITER,
         pool: int = 1,
+        busy: float = BUSY_SECONDS,
     ) -> None:
         parsed = parse(url)
         self.path = Path(parsed.database or "") if is_file(parsed) else None
@@ -66,7 +66,9 @@ class Store:
         self._ready = False
         if self.path is not None:
             self._own(self.path, sole)
-        self.engine = _file_engine(parsed) if self.path else _server_engine(parsed, writer, pool)
+        self.engine = (
+            _file_engine(parsed, busy) if self.path else _server_engine(parsed, writer, pool, busy)
+        )
         self._reader = self.engine.execution_options(**{_READING: True})
         try:
             with self.writing():
@@ -215,8 +217,8 @@ def _own(path: Path) -> int:
     return handle
 
 
-def _file_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+def _file_engine(url: URL, busy: float = BUSY_SECONDS) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": busy, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:
@@ -238,9 +240,14 @@ def _file_engine(url: URL) -> Engine:
     return engine
 
 
-def _server_engine(url: URL, writer: int = _WRITER, pool: int = 1) -> Engine:
+def _server_engine(
+    url: URL, writer: int = _WRITER, pool: int = 1, busy: float = BUSY_SECONDS
+) -> Engine:
+    asked = _POSTGRESQL | {
+        "options": f"-c lock_timeout={int(busy * 1000)} -c synchronous_commit=on"
+    }
     engine = create_engine(
-        url, connect_args=_POSTGRESQL, pool_size=pool, max_overflow=pool, pool_pre_ping=True
+        url, connect_args=asked, pool_size=pool, max_overflow=pool, pool_pre_ping=True
     )
 
     @event.listens_for(engine, "begin")
