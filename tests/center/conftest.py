@@ -84,7 +84,9 @@ def centre_file(tmp_path: Path) -> Path:
 def house(centre_file: Path, clock: Clock) -> Iterator[House]:
     opened = open_house(load(centre_file), clock)
     # Real Argon2id at its cheapest: tests sign in hundreds of times.
-    opened.people = People(opened.database, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    opened.people = People(
+        opened.database, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )
     yield opened
     opened.close()
 

@@ -134,7 +134,7 @@ spoken = Table(
     Column("speaker", String(64), nullable=False),
     Column("phrase", String(128), nullable=False),
     Column("why", String, nullable=False),
-    Column("began", BigInteger, nullable=False),  # when it was heard to begin; 0: not, -1: not given
+    Column("began", BigInteger, nullable=False),  # 0: not heard to begin, -1: not given
 )
 
 # Who has a case open, until when, and how long cases took.
