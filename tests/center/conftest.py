@@ -125,6 +125,12 @@ class serving:
         self._thread.join(10.0)
 
 
+@pytest.fixture
+def serve(wait_for: Callable[..., Any]) -> Callable[[House], serving]:
+    """``with serve(house) as url``: one more server."""
+    return lambda house: serving(house, wait_for)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's browser by Playwright."""

@@ -105,3 +105,30 @@ def test_the_audit_log_shows_a_changed_line(centre: Any) -> None:
     with centre.house.database.writing() as c:
         c.execute(text("UPDATE center_audit SET who = 'admin' WHERE line = 1"))
     assert centre.house.audit.broken().stamp == centre.house.audit.newest()[-1][1].stamp
+
+
+def test_any_server_answers_any_request(
+    centre: Any, centre_file: Any, clock: Any, serve: Any
+) -> None:
+    """Two servers over one database: a session, its end and a closed door hold on both."""
+    from bconnect_center.house import open_house
+    from bconnect_center.settings import load
+
+    other = open_house(load(centre_file), clock)
+    try:
+        with serve(other) as url:
+            client = centre.client("validator")
+            client.base_url = url
+            assert client.get("/review").status_code == 200
+            assert client.post("/logout").status_code == 303
+            client.base_url = centre.url
+            there = client.get("/review", headers={"accept": "application/json"})
+            assert there.status_code == 401
+            for n in range(5):
+                people = (other if n % 2 else centre.house).people
+                with pytest.raises(Denied, match="wrong"):
+                    people.check("viewer", "no", "10.0.0.1", clock())
+            with pytest.raises(Denied, match="too many"):
+                other.people.check("viewer", "kata-sandi-yang-panjang", "10.0.0.1", clock())
+    finally:
+        other.close()

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,11 +79,11 @@ def _init(path: Path) -> int:
     return 0
 
 
-def address(loaded: Loaded) -> str:
+def address(loaded: Loaded, port: int | None = None) -> str:
     """Where browsers find it."""
     listen = loaded.file.listen
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    return f"http{'s' if listen.secure else ''}://{host}:{listen.port}"
+    return f"http{'s' if listen.secure else ''}://{host}:{port or listen.port}"
 
 
 def _user(house: House, options: argparse.Namespace) -> int:
@@ -127,18 +128,18 @@ def _serve(house: House, loaded: Loaded) -> int:
     app = create_app(house)
     recipient = arriving.mount(app, house)
     listen = loaded.file.listen
+    door = _bound(loaded)
+    url = address(loaded, door.getsockname()[1])
     for fault in house.faults:
         print(f"bconnect: {fault}; the centre opens without it", file=sys.stderr)
     if not house.people.all():
         secret = house.people.invite(Person("admin", Role.ADMIN), house.now())
-        print(f"first account: {address(loaded)}/invitation/{secret}", flush=True)
+        print(f"first account: {url}/invitation/{secret}", flush=True)
     if not listen.secure and listen.host not in ("127.0.0.1", "::1", "localhost"):
         print(f"bconnect: {loaded.path}: listen.certificate: none given; passwords travel in the "
               "clear", file=sys.stderr)  # fmt: skip
     config = uvicorn.Config(
         app,
-        host=listen.host,
-        port=listen.port,
         ssl_certfile=str(loaded.near(listen.certificate)) if listen.certificate else None,
         ssl_keyfile=str(loaded.near(listen.certificate_key)) if listen.certificate_key else None,
         log_level="warning",
@@ -146,14 +147,31 @@ def _serve(house: House, loaded: Loaded) -> int:
         proxy_headers=listen.behind_tls,
         timeout_graceful_shutdown=3,
     )
-    print(f"{loaded.file.title}: {address(loaded)}", flush=True)
+    print(f"{loaded.file.title}: {url}", flush=True)
     if recipient:
-        print(f"units send to {address(loaded)}{arriving.PATH}, recipient: {recipient}", flush=True)
+        print(f"units send to {url}{arriving.PATH}, recipient: {recipient}", flush=True)
     server = uvicorn.Server(config)
     listeners = Listeners(house)
     listeners.start()
     try:
-        server.run()
+        server.run(sockets=[door])
     finally:
         listeners.close()
     return 0 if server.started else 1
+
+
+def _bound(loaded: Loaded) -> socket.socket:
+    """The socket to serve on. Raises ConfigError."""
+    listen = loaded.file.listen
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    door = socket.socket(family)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((listen.host, listen.port))
+    except OSError as error:
+        door.close()
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"{loaded.path}: listen: {listen.host}:{listen.port}: {reason}; choose another port"
+        ) from None
+    return door
