@@ -250,6 +250,8 @@ def week_table(name: str, of: MetaData, *keys: Column[Any]) -> Table:
         *keys,
         Column("count", Integer, nullable=False, server_default="0"),
         *(Column(c, Integer, nullable=False, server_default="0") for c in DAYS + HOURS),
+        # the sums that pages ask for, without the wide rows
+        Index(f"ix_{name}_sums", "camera", "site", "week", *(key.name for key in keys), "count"),
         sqlite_with_rowid=False,
     )
 

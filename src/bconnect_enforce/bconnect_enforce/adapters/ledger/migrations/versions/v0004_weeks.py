@@ -41,6 +41,11 @@ def upgrade() -> None:
         sa.Column("zone", sa.String(64), nullable=False),
     )
     _weeks("violation_weeks", ["week", "type", "road_user"], ["count", *_DAYS, *_HOURS])
+    op.create_index(
+        "ix_violation_weeks_sums",
+        "violation_weeks",
+        ["camera", "site", "week", "type", "road_user", "count"],
+    )
     _weeks("outcome_weeks", ["type", "week"], _OUTCOMES)
 
 
