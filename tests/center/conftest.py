@@ -131,9 +131,9 @@ def serve(wait_for: Callable[..., Any]) -> Callable[[House], serving]:
     return lambda house: serving(house, wait_for)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Debian's browser by Playwright."""
+    """Debian's browser by Playwright, whose loop runs in this thread until its module is done."""
     if CHROMIUM is None:
         pytest.skip("no chromium here; as root: apt-get install chromium")
     from playwright.sync_api import sync_playwright
