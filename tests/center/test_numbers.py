@@ -22,7 +22,7 @@ from bconnect_center.adapters.tables import traffic
 from bconnect_center.core.roles import Role
 from bconnect_center.web.charts import Bar, columns, strip
 from bconnect_center.web.figures import Figures
-from bconnect_center.web.pages.numbers_api import harmless
+from bconnect_center.web.spreadsheet import harmless
 from bconnect_site.kinds import CitationStatus, Outcome, RoadUserKind, ViolationType
 
 HOURS = (7, 12, 17)

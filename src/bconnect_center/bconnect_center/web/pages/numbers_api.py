@@ -1,7 +1,5 @@
 """Whether behaviour changes: for programs, and as files."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +18,7 @@ from bconnect_center.core.numbers import Group, Heed
 from bconnect_center.core.rates import Rate, Share
 from bconnect_center.web.guard import house_of
 from bconnect_center.web.pages.numbers import Chosen, cameras_of, sheet_of, split_day
+from bconnect_center.web.spreadsheet import csv_of
 from bconnect_site.kinds import RoadUserKind, ViolationType, word
 
 PORTION = 500  # rows sent at a time
@@ -225,7 +224,7 @@ def precision(
 )
 def rows_csv(request: Request, choice: Chosen) -> StreamingResponse:
     """Every camera, week, violation and kind of road user, as a table."""
-    return _file(_csv(_lines(request, choice)), "text/csv; charset=utf-8", choice, "csv")
+    return _file(csv_of(COLUMNS, _lines(request, choice)), "text/csv; charset=utf-8", choice, "csv")
 
 
 @router.get(
@@ -267,34 +266,12 @@ def _file(parts: Iterator[str], kind: str, choice: Choice, ending: str) -> Strea
     return StreamingResponse(parts, media_type=kind, headers=headers)
 
 
-def _csv(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    rows = iter(rows)
-    yield _written([COLUMNS])
-    while portion := list(islice(rows, PORTION)):
-        yield _written([[harmless(cell) for cell in row] for row in portion])
-
-
-def _written(rows: Iterable[Iterable[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
 def _json(rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     rows, before = iter(rows), "["
     while portion := list(islice(rows, PORTION)):
         yield before + ",\n".join(json.dumps(dict(zip(COLUMNS, r, strict=True))) for r in portion)
         before = ",\n"
     yield "]" if before != "[" else "[]"
-
-
-def harmless(cell: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    if isinstance(cell, str) and cell.lstrip()[:1] in ("=", "+", "-", "@", "|", "%"):
-        return "'" + cell
-    if isinstance(cell, str) and cell[:1] in ("\t", "\r", "\n"):
-        return "'" + cell
-    return cell
 
 
 def name_of(kinds: type[ViolationType] | type[RoadUserKind], number: int) -> str:
