@@ -10,6 +10,7 @@ from ground_scenes import Noise, Street, driver, straight
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bconnect_detect.core.fit import MOST_TOLD
 from bconnect_detect.core.rule import Context, Place, RuleOff
 from bconnect_detect.core.rules.speeding import Speeding
 from bconnect_detect.core.signals import SignalBook
@@ -61,6 +62,26 @@ def test_the_offence_with_its_numbers():
     assert made.started < made.stamp and len(made.trail) >= 8
     assert "64." in made.explanation or "63." in made.explanation
     assert "50 km/h are allowed" in made.explanation
+
+
+def test_the_looks_it_rests_on_go_with_it():
+    made = drive(64.0)[0][0]
+    stamps = [look.stamp for look in made.looks]
+    assert stamps == sorted(set(stamps)) and len(made.looks) > 20
+    assert stamps[0] <= made.started and made.stamp <= stamps[-1]
+    assert all((stamp - T0) % (SECOND // 10) == 0 for stamp in stamps)  # those of the images
+    fitted = {look.stamp: look.way - look.residual for look in made.looks}
+    seconds = (made.stamp - made.started) / SECOND
+    mean = (fitted[made.stamp] - fitted[made.started]) / seconds
+    assert made.measured_low < mean < made.measured_high
+    assert made.looks[0].way == 0.0 and all(0.0 < look.stddev < 2.0 for look in made.looks)
+    assert max(abs(look.residual) / look.stddev for look in made.looks) < 4.0
+
+
+def test_the_looks_told_are_bounded_and_hold_both_ends():
+    few, many = drive(64.0)[0][0].looks, drive(64.0, rate=30.0)[0][0].looks
+    assert len(many) == MOST_TOLD > len(few)
+    assert many[-1].way == pytest.approx(few[-1].way, abs=2.5)
 
 
 @pytest.mark.parametrize("kmh", [30.0, 49.9, 52.5, 53.0])

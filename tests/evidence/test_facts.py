@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from bconnect_detect.core.history import (
     SignalHistory,
 )
 from bconnect_detect.core.manifest import Clock, Facts
-from bconnect_detect.core.types import SECOND, Finding, SignalReading
+from bconnect_detect.core.plain import finding_from_dict, finding_to_dict
+from bconnect_detect.core.types import SECOND, Finding, Look, SignalReading
 from bconnect_detect.core.violation import PlateReading
 from bconnect_detect.looking import PlateDesk
 from bconnect_detect.sealing import Sealer
@@ -155,6 +157,26 @@ def test_a_speed_is_told_with_its_interval(make_finding: MakeFinding) -> None:
     assert plain["decision"]["unit"] == "m/s"
     assert plain["speed"]["kmh"]["measured"] == pytest.approx(72.0)
     assert plain["speed"]["mps"]["measured_low"] == 19.0
+    assert plain["speed"]["fit"] is None  # a section's speed has none
+
+
+def test_the_looks_a_speed_rests_on_are_told(make_finding: MakeFinding) -> None:
+    finding = make_finding(type=ViolationType.SPEEDING, measured=20.0)
+    looks = tuple(
+        Look(finding.stamp + n * SECOND // 10, 2.0 * (n + 15), 0.25, 0.5 if n else nan)
+        for n in range(-15, 6)
+    )
+    finding = replace(finding, looks=looks)
+    fit = built(finding, Circumstances())["speed"]["fit"]
+    assert (fit["from"], fit["to"]) == (finding.started, finding.stamp)
+    assert [look["stamp"] for look in fit["looks"]] == [look.stamp for look in looks]
+    assert fit["looks"][0]["stamp_utc"].endswith("20.937000Z")
+    assert (fit["looks"][-1]["way"], fit["looks"][-1]["residual"]) == (40.0, 0.25)
+    assert fit["looks"][15]["stddev"] is None  # unknown stays unknown
+    whole = replace(finding, looks=looks[:15])
+    assert finding_from_dict(finding_to_dict(whole)) == whole
+    old = {k: v for k, v in finding_to_dict(whole).items() if k != "looks"}
+    assert finding_from_dict(old).looks == ()
 
 
 def test_the_clock_says_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:

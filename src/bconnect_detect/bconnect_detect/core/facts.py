@@ -6,7 +6,7 @@ from math import isfinite
 
 from bconnect_detect.core.history import CameraLook, GnssClock, Run
 from bconnect_detect.core.manifest import Facts, clock_to_plain
-from bconnect_detect.core.plain import Json, moment
+from bconnect_detect.core.plain import Json, look_to_dict, moment
 from bconnect_detect.core.sheet import ANGLES, DWELLS, SPEEDS, ZoneShape
 from bconnect_detect.core.types import SECOND, Finding
 from bconnect_site.kinds import word
@@ -107,11 +107,22 @@ def _speed(finding: Finding) -> Json | None:
         "mps": {name: _number(getattr(finding, name)) for name in names},
         "kmh": {name: _number(getattr(finding, name) * 3.6) for name in names},
         "interval": "95 %",
-        "fit": None,  # the looks stay with the rule; what they came to is in the explanation
+        "fit": _fit(finding),
         "velocity": [_number(v) for v in user.velocity],
         "velocity_stddev": [_number(v) for v in user.velocity_stddev],
         "position": [_number(v) for v in user.position],
         "position_stddev": [_number(v) for v in user.position_stddev],
+    }
+
+
+def _fit(finding: Finding) -> Json | None:
+    """The looks the speed was fitted through, m; None where it was measured otherwise."""
+    if not finding.looks:
+        return None
+    return {
+        **moment("from", min(finding.started or finding.stamp, finding.stamp)),
+        **moment("to", finding.stamp),
+        "looks": [look_to_dict(look) for look in finding.looks],
     }
 
 

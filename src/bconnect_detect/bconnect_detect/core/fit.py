@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.core.types import Look
+
 Vector = NDArray[np.float64]
 
+MOST_TOLD = 64  # looks of one way
 _WILD = 2.5  # standard deviations a look may lie off before it counts less
 _OUT = 4.0  # and before it is called an outlier
 _ROUNDS = 6
@@ -81,6 +84,19 @@ def fit_way(
     covariance = np.linalg.inv(normal) * unit**2
     out = float((z > _OUT * unit).mean())
     return Fit(float(times[0]), float(times[-1]), terms, covariance, unit, out)
+
+
+def told_looks(
+    stamps: NDArray[np.int64], times: Vector, values: Vector, stated: Vector, fit: Fit
+) -> tuple[Look, ...]:
+    """The looks a way was fitted through, at most ``MOST_TOLD``: evenly chosen, first and last
+    among them. Stamps in ns; ``stated``: m, the standard deviation of one."""
+    off = values - fit.value(times)
+    rows = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_TOLD)).round().astype(int))
+    return tuple(
+        Look(int(stamps[i]), float(values[i] - values[0]), float(off[i]), float(stated[i]))
+        for i in rows
+    )
 
 
 def _powers(inner: Vector, count: int) -> Vector:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from math import isfinite, nan
 from typing import Any
 
-from bconnect_detect.core.types import Finding, RoadUser, SignalReading
+from bconnect_detect.core.types import Finding, Look, RoadUser, SignalReading
 from bconnect_detect.core.violation import PlateReading
 from bconnect_site.kinds import (
     Colour,
@@ -68,6 +68,7 @@ def finding_to_dict(finding: Finding) -> Json:
         },
         **{key: getattr(finding, key) for key in _TEXTS},
         "same_as": finding.same_as,
+        "looks": [look_to_dict(look) for look in finding.looks],
     }
 
 
@@ -108,10 +109,19 @@ def finding_from_dict(body: Json) -> Finding:
             source=_kind(SignalSource, signal["source"]),
             confidence=_float(signal["confidence"]),
         ),
+        looks=tuple(
+            Look(int(look["stamp"]), *(_float(look[key]) for key in _LOOK))
+            for look in body.get("looks", ())
+        ),
         same_as=body.get("same_as", ""),  # seals of format 1 lack it
         position_stddev=_float(body.get("position_stddev")),  # older seals lack it
         **({key: _float(body[key]) for key in _NUMBERS} | {key: body[key] for key in _TEXTS}),
     )
+
+
+def look_to_dict(look: Look) -> Json:
+    """A look in plain JSON; m."""
+    return {**moment("stamp", look.stamp), **{key: _number(getattr(look, key)) for key in _LOOK}}
 
 
 def plate_to_dict(plate: PlateReading) -> Json:
@@ -169,6 +179,7 @@ _NUMBERS = (
     "latitude",
     "longitude",
 )
+_LOOK = ("way", "residual", "stddev")
 _TEXTS = ("article", "basis", "catalogue_version", "explanation")
 
 

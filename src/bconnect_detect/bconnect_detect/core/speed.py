@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
-from bconnect_detect.core.fit import Fit, fit_way
+from bconnect_detect.core.fit import Fit, fit_way, told_looks
 from bconnect_detect.core.ground import DEFAULT, Feet, GroundSettings, feet_on_ground
 from bconnect_detect.core.ground_pose import BLOCKS, SPREAD, USUAL_SPREAD, Pose, pose_of
 from bconnect_detect.core.speed_doubts import uncut
-from bconnect_detect.core.types import SECOND
+from bconnect_detect.core.types import SECOND, Look
 from bconnect_site.calibration import Calibration
 from bconnect_site.kinds import RoadUserKind
 
@@ -66,6 +66,7 @@ class Speed:
     looks: int  # that helped
     first: int  # the first and the last look in the region, of those given
     last: int
+    told: tuple[Look, ...] = ()  # of those that helped, evenly chosen
 
 
 class Refusal(str):
@@ -106,7 +107,7 @@ class Speedometer:
         good = uncut(times, boxes, np.hypot(*feet.slopes[:, :, 0].T))
         if good.mean() < s.uncut:
             return Refusal("its box is cut too often")
-        times, rows = times[good], rows[good]
+        stamps, times, rows = stamps[good], times[good], rows[good]
         feet = Feet(*(column[good] for column in _columns(feet)))
         middles = self._middles(times, feet, kind)
         inside = self._inside(middles, region)
@@ -117,18 +118,19 @@ class Speedometer:
         if len(used) < s.min_looks:
             return Refusal("too few looks")
         feet = Feet(*(column[used] for column in _columns(feet)))
-        return self._judge(times[used], feet, middles[used], kind, region, rows[used])
+        at = stamps[used], times[used]
+        return self._judge(at, feet, middles[used], kind, region, rows[used])
 
     def _judge(
         self,
-        times: Vector,
+        at: tuple[NDArray[np.int64], Vector],
         feet: Feet,
         middles: Vector,
         kind: RoadUserKind,
         region: Vector | None,
         rows: NDArray[np.intp],
     ) -> Speed | Refusal:
-        s = self.settings
+        s, (stamps, times) = self.settings, at
         if np.diff(times).max() > s.gap:
             return Refusal("it was out of sight too long")
         chord = _chord(times, middles)
@@ -165,7 +167,9 @@ class Speedometer:
         counted = rows[(times >= begin - 0.01) & (times <= end + 0.01)]
         if not len(counted):
             return Refusal("too few looks")
-        return self._answer(speed * bend, stddev, (way, seconds), counted, len(rows))
+        along, stated = middles @ chord, np.hypot(*feet.spread(chord))
+        told = told_looks(stamps, times, along, stated, fit)
+        return self._answer(speed * bend, stddev, (way, seconds), counted, len(rows), told)
 
     def _answer(
         self,
@@ -174,13 +178,14 @@ class Speedometer:
         went: tuple[float, float],
         rows: NDArray[np.intp],
         looks: int,
+        told: tuple[Look, ...],
     ) -> Speed | Refusal:
         s = self.settings
         half = s.quantile * stddev
         if not half <= s.widest * max(1.0, speed * KMH / 100.0):
             return Refusal("its speed is too uncertain")
         bounds = speed - half, speed + half
-        return Speed(speed, stddev, *bounds, *went, looks, int(rows[0]), int(rows[-1]))
+        return Speed(speed, stddev, *bounds, *went, looks, int(rows[0]), int(rows[-1]), told)
 
     def _doubt(self, fit: Fit, side: Fit) -> Refusal | None:
         s = self.settings

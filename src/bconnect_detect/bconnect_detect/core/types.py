@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from math import isfinite, nan
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,6 +282,15 @@ class PlateSighting:
     stamp_stddev: float  # s
 
 
+class Look(NamedTuple):
+    """One place of a vehicle on its way, and how it lies to the way measured through all."""
+
+    stamp: int  # ns
+    way: float  # m along, from the first look told
+    residual: float  # m that it lies before (+) or behind (-) the fitted way
+    stddev: float  # m, what one look is good for
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A rule was seen broken: no plate, no pictures yet."""
@@ -312,3 +321,4 @@ class Finding:
     longitude: float = nan
     position_stddev: float = nan  # m, of latitude and longitude
     same_as: str = ""  # id of the finding this is one more sight of
+    looks: tuple[Look, ...] = ()  # that a measured speed rests on, oldest first, bounded

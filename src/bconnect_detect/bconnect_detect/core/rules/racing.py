@@ -212,6 +212,7 @@ class Racing:
             measured_low=speed.low,
             measured_high=speed.high,
             limit=limit,
+            looks=speed.told,
             confidence=min(user.confidence, 0.95),
             explanation=(
                 f"The {word(user.kind)} was one of {size} that drove together in "

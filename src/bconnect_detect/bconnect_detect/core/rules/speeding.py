@@ -185,6 +185,7 @@ class Speeding:
             measured_low=speed.low,
             measured_high=speed.high,
             limit=self._limit,
+            looks=speed.told,
             confidence=min(user.confidence, 0.95),
             explanation=self._words(speed, user.kind),
         )
