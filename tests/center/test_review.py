@@ -94,6 +94,9 @@ def test_a_case_by_keyboard_alone(
     assert line.reviewer == "Validator (validator)"
     wait_for(lambda: tab.page.evaluate("document.getElementById('big').naturalWidth > 0"))
     shot(tab, "case_speed")
+    assert tab.page.locator("svg.fit circle.look").count() == 35
+    assert tab.page.locator("svg.fit .fitted, svg.fit .band, svg.fit .limit").count() == 3
+    assert "35 looks" in str(tab.page.locator("svg.fit").get_attribute("aria-label"))
     tab.page.keyboard.press("r")
     assert tab.page.locator("#reject-dialog").is_visible()
     shot(tab, "reject", whole=False)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from bconnect_center.adapters.folders import Folder, Folders
 from bconnect_center.core import crosschecks
 from bconnect_center.core.crosschecks import Looked, Warning_
+from bconnect_center.core.fit_plot import FitPlot, fit_plot
 from bconnect_center.core.plots import Drawing, SignalPlot, SpeedPlot, drawing, signal_plot
 from bconnect_center.core.plots import speed_plot as plot_speed
 from bconnect_center.core.roles import Person
@@ -51,6 +52,7 @@ class Dossier:
     warnings: tuple[Warning_, ...]
     signal: SignalPlot | None
     speed: SpeedPlot | None
+    fit: FitPlot | None
     drawing: Drawing | None
     earlier: tuple[Earlier, ...]
     previous: bool | None
@@ -117,10 +119,13 @@ class Cases:
             seen, folder.seal, folder.facts, tolerance, self._active(seen),
             tuple(n for n in others if n != case.number)[:3],
         )  # fmt: skip
-        speed = None
+        speed = fit = None
         if seen.offence.type in crosschecks.SPEEDS:
             speed = plot_speed(
                 seen.measured, seen.measured_low, seen.measured_high, seen.limit, tolerance
+            )
+            fit = fit_plot(
+                folder.facts, seen.measured_low, seen.measured_high, seen.limit, tolerance
             )
         return Dossier(
             case,
@@ -129,6 +134,7 @@ class Cases:
             tuple(crosschecks.warnings(looked, _plates())),
             signal_plot(folder.facts),
             speed,
+            fit,
             drawing(folder.facts),
             tuple(self._earlier(same, seen.id)),
             self._previous(folder.manifest),

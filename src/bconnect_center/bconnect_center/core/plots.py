@@ -112,7 +112,7 @@ def _signal(facts: Mapping[str, Any], before: float, after: float) -> SignalPlot
     )  # fmt: skip
     started = (int(facts.get("started") or moment) - moment) / SECOND
     into = _number((facts.get("decision") or {}).get("time_into_red"))
-    ticks = tuple(Tick(x(t), f"{t:+.0f} s" if t else "0") for t in _steps(begin, end, 4.0))
+    ticks = tuple(Tick(x(t), f"{t:+.0f} s" if t else "0") for t in steps(begin, end, 4.0))
     return SignalPlot(
         str(signal.get("name", ""))[:64], bars, ticks, x(0.0),
         x(started) if begin < started < 0.0 else None, into, str(signal.get("note") or "")[:300],
@@ -136,7 +136,7 @@ def speed_plot(
         return round(LEFT + (v - begin) / (end - begin) * (RIGHT - LEFT), 1)
 
     step = 10.0 if end - begin <= 120.0 else 50.0
-    ticks = tuple(Tick(x(v) or LEFT, f"{v:.0f}") for v in _steps(begin, end, step))
+    ticks = tuple(Tick(x(v) or LEFT, f"{v:.0f}") for v in steps(begin, end, step))
     m, lo, hi, li = (_kmh(v) for v in (measured, low, high, limit))
     return SpeedPlot(
         ticks, m or 0.0, lo, hi, li, bound, x(m) or LEFT, x(lo), x(hi), x(li), x(bound)
@@ -173,7 +173,8 @@ def _milli(fraction: float) -> float:
     return round(fraction * 1000.0, 1)
 
 
-def _steps(begin: float, end: float, step: float) -> list[float]:
+def steps(begin: float, end: float, step: float) -> list[float]:
+    """The whole multiples of a step between two ends."""
     first = math.ceil(begin / step)
     return [n * step for n in range(first, math.floor(end / step) + 1)]
 
