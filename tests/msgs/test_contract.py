@@ -41,6 +41,7 @@ DESIGNED = {
     "RuleTrust",
     "StickerTask",
     "Capture",
+    "FrameReference",
 }
 
 ENUMS: list[tuple[type[IntEnum], str, str]] = [

@@ -127,6 +127,7 @@ def test_a_node_does_what_it_may_and_may_what_it_does(houses, ros, site_name, ki
     # pictures and tracks are subscribed to while somebody wants them; what rclpy itself serves
     # depends on its version
     later = {n for n in allowed.hears if n.endswith(("/image_raw", "/tracks", "/plate_sightings"))}
+    later |= {n for n in allowed.hears if n.endswith("/image_raw/shared")}
     later |= {
         n
         for n in allowed.hears

@@ -249,6 +249,7 @@ def test_5_pixels_enter_messages_in_one_place() -> None:
     assert set(users) == {
         "bconnect_node/bconnect_node/images.py",
         "bconnect_node/bconnect_node/frames.py",
+        "bconnect_node/bconnect_node/sharing.py",
         "bconnect_node/bconnect_node/selftest.py",
         # They name the type of a bag's topic; pixels go through bconnect_node.images there too.
         "bconnect_replay/bconnect_replay/topics.py",

@@ -1,7 +1,8 @@
-"""Frames between nodes: by reference inside a process, as image messages between processes.
+"""Frames between nodes: by reference inside a process, by shared memory between processes of
+one host, as image messages elsewhere and for everybody else.
 
-Neither side knows which. A process takes a topic's messages at most once, however many of
-its nodes want them, and a message is made only while somebody outside subscribes.
+Neither side knows which. A process takes a topic's frames at most once, however many of its
+nodes want them, and shared memory and messages are filled only while somebody subscribes.
 """
 
 import threading
@@ -12,11 +13,10 @@ from typing import Any
 from sensor_msgs.msg import Image
 
 from bconnect_node import qos
-from bconnect_node.images import Frame, from_image, to_image
+from bconnect_node.images import Frame, to_image
+from bconnect_node.sharing import Intake, Offer
 
 __all__ = ["Frame", "FramePublisher", "FrameSubscription"]
-
-BAD_IMAGE = "bad image"
 
 
 class FramePublisher:
@@ -26,6 +26,7 @@ class FramePublisher:
         self._node = node
         self.topic: str = node.resolve_topic_name(topic)
         self._publisher = node.create_publisher(Image, topic, qos.SENSOR)
+        self._offer = Offer(node, self.topic)
         with _lock:
             self._meeting = _meet(node, self.topic)
             self._meeting.publishers += (self,)
@@ -37,11 +38,16 @@ class FramePublisher:
         frame.image.flags.writeable = False
         for subscription in self._meeting.subscriptions:
             subscription._deliver(frame)
-        if self.outside():
+        if self._offer.wanted():
+            self._offer.publish(frame)
+        if self._messages():
             self._node.send(self._publisher, to_image(frame))
 
     def outside(self) -> int:
-        """How many subscriptions there are beyond this process's own."""
+        """How many subscriptions there are beyond this process's own, to either way."""
+        return self._offer.wanted() + self._messages()
+
+    def _messages(self) -> int:
         try:
             return int(self._publisher.get_subscription_count())
         except Exception:
@@ -61,6 +67,7 @@ class FramePublisher:
             meeting.publishers = tuple(p for p in meeting.publishers if p is not self)
             meeting.settle()
         if known:
+            self._offer.close()
             self._node.destroy_publisher(self._publisher)
 
 
@@ -92,34 +99,30 @@ class _Meeting:
     key: tuple[int, str]  # domain, topic
     publishers: tuple[FramePublisher, ...] = ()
     subscriptions: tuple[FrameSubscription, ...] = ()
-    host: Any = None  # the node that holds the ROS subscription
-    ros: Any = None
+    intake: Intake | None = None  # held by the node of one of the subscriptions
 
     def settle(self) -> None:
-        """Holds one ROS subscription exactly when frames can only come from outside."""
+        """Holds one intake exactly when frames can only come from outside."""
         wants = bool(self.subscriptions) and not self.publishers
-        stays = any(s.node is self.host for s in self.subscriptions)
-        if self.ros is not None and not (wants and stays):
-            self.host.destroy_subscription(self.ros)
-            self.ros = self.host = None
-        if wants and self.ros is None:
-            self.host = self.subscriptions[0].node
-            topic = self.subscriptions[0].topic
-            self.ros = self.host.create_subscription(Image, topic, self._take, qos.SENSOR)
+        intake = self.intake
+        if intake and not (wants and any(s.node is intake.node for s in self.subscriptions)):
+            intake.close()
+            self.intake = None
+        if wants and self.intake is None:
+            first = self.subscriptions[0]
+            self.intake = Intake(first.node, first.topic, self._deliver, self._lost)
         if not self.subscriptions and not self.publishers:
             _meetings.pop(self.key, None)
 
-    def _take(self, message: Image) -> None:
-        subscriptions = self.subscriptions
-        try:
-            frame = from_image(message)
-        except ValueError as error:
-            for subscription in subscriptions:
-                subscription.node.health.drop(BAD_IMAGE)
-                subscription.node.health.error(f"{subscription.topic}: {error}; dropped")
-            return
-        for subscription in subscriptions:
+    def _deliver(self, frame: Frame) -> None:
+        for subscription in self.subscriptions:
             subscription._deliver(frame)
+
+    def _lost(self, cause: str, sentence: str) -> None:
+        for subscription in self.subscriptions:
+            subscription.node.health.drop(cause)
+            if sentence:
+                subscription.node.health.error(sentence)
 
 
 _lock = threading.RLock()  # for who is there; never held while a frame is handed over

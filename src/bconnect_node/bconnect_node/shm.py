@@ -7,11 +7,12 @@ from pathlib import Path
 FOLDER = Path("/dev/shm")
 _PREFIXES = ("fastdds_", "fastrtps_")  # Fast DDS 3 (Kilted) and 2 (Jazzy)
 _LOCK_ENDING = "_el"  # its owner holds an exclusive lock on this file as long as it lives
+RING_PREFIX = "bconnect_ring_"  # our own (ring.py); its owner holds a lock on the ring itself
 SETTLED = 2.0  # s: a younger segment may be on the way from its making to its locking
 
 
 def remove_stale(folder: Path = FOLDER) -> int:
-    """Unlinks Fast DDS segments whose owner is gone. Returns how many there were.
+    """Unlinks Fast DDS segments and rings whose owner is gone. Returns how many there were.
 
     A segment is as large as the profile says (16 MB), and a killed process leaves it for
     good. What a living process holds, or another user owns, is left alone. Ports are small
@@ -24,7 +25,9 @@ def remove_stale(folder: Path = FOLDER) -> int:
     except OSError:
         return 0
     locks = [lock for prefix in _PREFIXES for lock in folder.glob(f"{prefix}*{_LOCK_ENDING}")]
-    return sum(_remove(lock, latest) for lock in sorted(locks) if not _is_port(lock.name))
+    locks = [lock for lock in locks if not _is_port(lock.name)]
+    locks += folder.glob(f"{RING_PREFIX}*")
+    return sum(_remove(lock, latest) for lock in sorted(locks))
 
 
 def own_segments() -> list[int]:

@@ -38,13 +38,14 @@ class Way:
     calls: tuple[str, ...] = ()
 
 
+_PICTURES = (names.IMAGE_RAW, f"{names.IMAGE_RAW}/{names.SHARED}")
 _JOBS = (names.MEASURES, names.COMPLIANCE, names.CITATIONS)
 WAYS: dict[str, Way] = {
     "camera": Way(
         tuple(
             f"./{n}"
             for n in (
-                names.IMAGE_RAW, names.VIDEO, names.CAMERA_INFO, names.CAMERA_STATUS,
+                *_PICTURES, names.VIDEO, names.CAMERA_INFO, names.CAMERA_STATUS,
                 names.CAPTURES,
             )
         ),
@@ -52,9 +53,9 @@ WAYS: dict[str, Way] = {
     ),
     "gnss": Way((names.FIX, names.FIX_VELOCITY, names.HEADING, names.CLOCK_STATE)),
     "detector": Way(
-        (names.SITE_INFO, f"camera/{names.DETECTIONS}"), (f"camera/{names.IMAGE_RAW}",)
+        (names.SITE_INFO, f"camera/{names.DETECTIONS}"), tuple(f"camera/{n}" for n in _PICTURES)
     ),
-    "signal": Way((names.SIGNALS,), (f"camera/{names.IMAGE_RAW}",)),
+    "signal": Way((names.SIGNALS,), tuple(f"camera/{n}" for n in _PICTURES)),
     "tracker": Way((f"camera/{names.TRACKS}",), (f"camera/{names.DETECTIONS}",)),
     "rule_checker": Way(
         (names.FINDINGS,),
@@ -98,7 +99,7 @@ _BESIDE: dict[str, Way] = {
                 f"camera/{n}"
                 for n in (
                     names.CAMERA_STATUS, names.DETECTIONS, names.TRACKS, names.PLATE_SIGHTINGS,
-                    names.CAPTURE_REQUESTS, names.CAPTURES, names.IMAGE_RAW, names.VIDEO,
+                    names.CAPTURE_REQUESTS, names.CAPTURES, *_PICTURES, names.VIDEO,
                 )
             ),
         ),
@@ -107,7 +108,7 @@ _BESIDE: dict[str, Way] = {
         (names.ANNOUNCEMENTS, names.RECORDINGS),
         (
             DIAGNOSTICS, *_TOLD,
-            *(f"camera/{n}" for n in (names.CAMERA_STATUS, names.TRACKS, names.IMAGE_RAW)),
+            *(f"camera/{n}" for n in (names.CAMERA_STATUS, names.TRACKS, *_PICTURES)),
         ),
         (),
         _OFFICERS,

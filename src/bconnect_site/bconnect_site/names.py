@@ -8,6 +8,7 @@ MAX_NAME_LENGTH = 48
 
 # Under a camera's namespace.
 IMAGE_RAW = "image_raw"
+SHARED = "shared"  # under an image topic: where its pictures lie in shared memory
 VIDEO = "video"  # the encoded stream
 CAMERA_INFO = "camera_info"
 CAMERA_STATUS = "camera_status"
