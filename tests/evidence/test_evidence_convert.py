@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from bconnect_detect import convert
 from bconnect_detect.core.backlog import LONGEST_PAUSE, Backlog
 from bconnect_detect.core.evidence import Case, CaseSettings, new_case
-from bconnect_detect.core.types import SECOND, Finding
+from bconnect_detect.core.types import SECOND, Finding, Look
 from bconnect_detect.core.violation import EvidenceFile, PlateReading, Violation
 from bconnect_site.kinds import EvidenceKind, PlateColour, PlateState
 
@@ -22,7 +22,10 @@ MakeFinding = Callable[..., Finding]
 
 def test_a_violation_survives_the_wire(make_finding: MakeFinding) -> None:
     violation = Violation(
-        finding=make_finding(measured_low=0.25),
+        finding=make_finding(
+            measured_low=0.25,
+            looks=(Look(7 * SECOND + 5, 0.0, 0.25, 0.5), Look(8 * SECOND, 1.5, -0.125, 0.5)),
+        ),
         files=(EvidenceFile(EvidenceKind.SCENE, 5 * SECOND + 7, "a/b/scene.jpg", "ab" * 32),),
         manifest="a/b/manifest.json",
         manifest_sha256="cd" * 32,

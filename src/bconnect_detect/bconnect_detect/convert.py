@@ -1,6 +1,7 @@
 """Messages to core values and back. The only file that knows both."""
 
 from array import array
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -20,11 +21,13 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Imu, NavSatFix
 
 from bconnect_detect.core.ego import Fix, Heading, Velocity
+from bconnect_detect.core.fit import MOST_TOLD
 from bconnect_detect.core.history import CameraLook, GnssClock
 from bconnect_detect.core.types import (
     SECOND,
     Finding,
     Floats,
+    Look,
     PlateSighting,
     RoadUser,
     SignalReading,
@@ -272,6 +275,10 @@ def finding_to_msg(finding: Finding, frame_id: str = "") -> FindingMsg:
     msg.image_width, msg.image_height = finding.width, finding.height
     msg.trail_x = array("f", (x for x, _ in finding.trail))
     msg.trail_y = array("f", (y for _, y in finding.trail))
+    msg.look_stamps = [time_to_msg(look.stamp) for look in finding.looks]
+    msg.look_ways = array("f", (look.way for look in finding.looks))
+    msg.look_residuals = array("f", (look.residual for look in finding.looks))
+    msg.look_stddevs = array("f", (look.stddev for look in finding.looks))
     if finding.signal is not None:
         msg.signal = signal_to_msg(finding.signal)
     return msg
@@ -288,8 +295,15 @@ def finding_from_msg(msg: FindingMsg) -> Finding:
         height=int(msg.image_height),
         trail=tuple(zip(msg.trail_x, msg.trail_y, strict=True)),
         signal=signal_from_msg(msg.signal) if msg.signal.signal else None,
+        looks=_looks_from_msg(msg),
         **{name: getattr(msg, name) for name in _PLAIN},
     )
+
+
+def _looks_from_msg(msg: FindingMsg) -> tuple[Look, ...]:
+    stamps = (time_from_msg(stamp) for stamp in msg.look_stamps)
+    columns = zip(stamps, msg.look_ways, msg.look_residuals, msg.look_stddevs, strict=True)
+    return tuple(Look(*values) for values in islice(columns, MOST_TOLD))
 
 
 def _pair_fields(name: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ leaves nothing to draw, since the others would say more than they know.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from bconnect_center.core.plots import LEFT, RIGHT, SECOND, Tick, steps
@@ -105,7 +106,7 @@ def _drawn(
         tuple(Tick(x(t), f"{t:g} s") for t in steps(first, last, _step(last - first))),
         tuple(Tick(y(m), f"{m:g} m") for m in steps(lowest, highest, _step(highest - lowest))),
         (x(begin), x(end)),
-        max((abs(spot.deviations) for spot in spots)),
+        max(abs(spot.deviations) for spot in spots),
     )
 
 
@@ -120,7 +121,7 @@ def _look(look: Mapping[str, Any], moment: int) -> tuple[float, float, float, fl
 
 def _at(line: list[tuple[float, float]], t: float) -> float:
     """m at a time between the first and the last."""
-    for (a, low), (b, high) in zip(line, line[1:], strict=False):
+    for (a, low), (b, high) in pairwise(line):
         if a <= t <= b and b > a:
             return low + (high - low) * (t - a) / (b - a)
     return line[0][1]
