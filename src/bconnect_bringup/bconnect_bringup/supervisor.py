@@ -28,12 +28,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: to stop everything, and what a restart waits."""
+    """Seconds: to stop everything, and what a restart waits.
+
+    Who ran for `healthy` s and died was struck by something and is wanted back at once; who dies
+    again and again soon after its start waits longer and longer.
+    """
 
     stop: float = 4.5
-    first: float = 1.0
+    first: float = 0.1
     longest: float = 30.0
-    healthy: float = 60.0
+    healthy: float = 10.0
 
 
 @dataclass(slots=True)

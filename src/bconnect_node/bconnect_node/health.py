@@ -10,6 +10,7 @@ from rclpy.clock import Clock, ClockType
 
 OK, WARN, ERROR = 0, 1, 2
 PERIOD = 1.0  # s between messages
+FIRST, QUICK = 3.0, 0.2  # s from the start in which it speaks oftener: who was away is missed
 WINDOW = 5  # messages over which a rate is taken
 RECENT = 10.0  # s during which an error keeps the level at WARN
 REPEAT = 5.0  # s before the same sentence is logged again
@@ -36,6 +37,8 @@ class Health:
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # speaks under stopped simulated time too
         self._timer = node.create_timer(PERIOD, self.publish, clock=steady)
+        self._born = time.monotonic()
+        self._early = node.create_timer(QUICK, self._speak_early, clock=steady)
 
     def tick(self, name: str, count: int = 1) -> None:
         """Counts an input or output; each name gets its rate and age. The first is the main one."""
@@ -126,6 +129,13 @@ class Health:
         message = DiagnosticArray(status=[self.status()])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._node.send(self._publisher, message)
+
+    def _speak_early(self) -> None:
+        """A restart is over when it is heard of, and not everybody has found us yet."""
+        if time.monotonic() - self._born > FIRST:
+            self._early.cancel()
+        else:
+            self.publish()
 
     def _numbers(self, now: float) -> dict[str, str]:
         values: dict[str, str] = {}
