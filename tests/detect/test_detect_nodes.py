@@ -193,6 +193,27 @@ class TestDetector:
         stamps = [time_from_msg(m.header.stamp) for m in found["utara"]]
         assert stamps == sorted(set(stamps))  # the newest wins, none twice, none late
 
+    def test_a_still_picture_is_spared_and_said_so(
+        self, ros, wait_for, model, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(detector_node, "LOOK", 1e6)
+        gate = {"detect": {"gate": {"opens": "motion"}}}
+        cameras = {**SITE["cameras"], "utara": {**SITE["cameras"]["utara"], **gate}}
+        (apart := tmp_path / "gated").mkdir()
+        detector = start_detector(ros, tmp_path, site_file=frozen(apart, cameras=cameras))
+        frames = FramePublisher(detector, "utara/image_raw")
+        found = ros.collect(RoadUserArray, "/uji/utara/detections", qos.STREAM)
+        wait_for(lambda: detector._out["utara"].get_subscription_count())
+        values = [50] * 20 + [13] + [90] * 3  # the model breaks at 13, and the gate begins anew
+        for i, value in enumerate(values):
+            frames.publish(picture(T0 + i * STEP, value))
+            wait_for(lambda i=i: detector._gates._seen["utara"].total() > i, every=0.001)
+        wait_for(lambda: len(found) >= 5)
+        looked = [(time_from_msg(m.header.stamp) - T0) // STEP for m in found]
+        assert looked[0] == 0 and max(np.diff([n for n in looked if n < 20])) == 5
+        assert 21 in looked and len(looked) < 10
+        assert detector._gates.told().startswith("gated 7")
+
     @pytest.mark.parametrize(
         ("parameters", "says"),
         [

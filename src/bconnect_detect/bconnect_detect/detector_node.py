@@ -21,6 +21,7 @@ from bconnect_detect.convert import tracks_to_msg
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.detector import Detector as Model
 from bconnect_detect.core.detector import tidy
+from bconnect_detect.gating import Gates
 from bconnect_detect.site_info import site_info
 from bconnect_node import qos
 from bconnect_node.base import BconnectNode
@@ -66,6 +67,7 @@ class Detector(BconnectNode):
         self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
         self._mailbox: LatestMailbox[Frame] = LatestMailbox(self._shares())
         self._motions = self._moving()
+        self._gates = Gates.of(self._site.site if self._site else None, self.params.cameras)
         self._out = {}
         for camera in self.params.cameras:
             topic = names.camera_topic(camera, names.DETECTIONS)
@@ -115,9 +117,16 @@ class Detector(BconnectNode):
         load = _Load(self)
         while not stop.is_set():
             taken = self._mailbox.take(timeout=0.5)
-            if taken is not None:
+            if taken is not None and self._worth(*taken):
                 self._detect(model, *taken, load)
-            load.look(self._mailbox)
+            load.look(self._mailbox, self._gates)
+
+    def _worth(self, camera: str, frame: Frame) -> bool:
+        try:
+            return self._gates.wants(camera, frame.stamp, frame.image)
+        except Exception:  # the model says what is wrong with it
+            self._gates.lost(camera)
+            return True
 
     def _announce(self, model: Model) -> None:
         info = model.info
@@ -143,9 +152,11 @@ class Detector(BconnectNode):
         except Exception as error:  # a broken frame must not stop the other cameras
             if motion := self._motions.get(camera):
                 motion.reset()
+            self._gates.lost(camera)
             self.health.drop("broken frame")
             self.health.error(f"{camera}: frame dropped: {error}")
             return
+        self._gates.found(camera, frame.stamp, found.boxes, size)
         load.done(camera, time.monotonic() - began)
         self.send(self._out[camera], tracks_to_msg(found))
 
@@ -167,8 +178,8 @@ class _Load:
         self._done[camera] = self._done.get(camera, 0) + 1
         self._seconds += seconds
 
-    def look(self, mailbox: LatestMailbox[Frame]) -> None:
-        """Now and then: milliseconds per frame, frames overtaken, and whether that is too much."""
+    def look(self, mailbox: LatestMailbox[Frame], gates: Gates) -> None:
+        """Now and then: ms per frame, frames spared and overtaken, and if these are too many."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK
@@ -181,6 +192,7 @@ class _Load:
         overtaken = sum(shed.values())
         each = 1000 * self._seconds / done if done else 0.0
         self._node.health.set("inference_ms", each)
+        self._node.health.set("gate", gates.told())
         busy = overtaken > BUSY * (done + overtaken)
         self._node.health.state(
             WARN if busy else OK,

@@ -15,6 +15,7 @@ from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.lamp import Lamp, crop, read_head
 from bconnect_detect.core.types import SignalReading, Tracks
+from bconnect_detect.gating import Gates
 from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.adapters.bag_rescue import needs_rescue
 from bconnect_replay.adapters.video import Image, pictures
@@ -95,7 +96,8 @@ def _watch(
             else:
                 shown = ((start + t, image) for t, image in pictures(files[camera], rate, size))
             for found, readings in _look(loaded.site, camera, shown, detector):
-                _write_users(bag, loaded.site.site, found)
+                if found is not None:
+                    _write_users(bag, loaded.site.site, found)
                 for reading in readings:
                     _write_signal(bag, loaded.site.site, reading)
     return target
@@ -145,8 +147,9 @@ def _take_over(old: BagReader, bag: BagWriter, site: Site) -> int:
 
 def _look(
     site: Site, camera: str, shown: Iterable[tuple[int, Image]], detector: Detect
-) -> Iterator[tuple[Tracks, list[SignalReading]]]:
-    """(detections, readings of lamps) of each picture."""
+) -> Iterator[tuple[Tracks | None, list[SignalReading]]]:
+    """(detections, readings of lamps) of each picture; None: the camera's gate was shut."""
+    gates = Gates.of(site, [camera])
     settings = site.cameras[camera].detect
     size = (settings.width, settings.height)
     lamps = [
@@ -161,7 +164,11 @@ def _look(
             reading = lamp.look(aspect, confidence, stamp)
             if reading is not None:
                 readings.append(reading)
+        if not gates.wants(camera, stamp, image):
+            yield None, readings
+            continue
         found = detector.detect(image).to_tracks(stamp, camera, size)
+        gates.found(camera, stamp, found.boxes, size)
         yield coloured(found, image), readings
 
 

@@ -9,12 +9,28 @@ from bconnect_site.fields import Seconds, Strict, Text
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+class GateSettings(Strict):
+    """Which pictures of a camera the detector is spared; see docs/capacity.md for the price."""
+
+    opens: Literal["always", "motion", "zones"] = Field(
+        default="always",
+        description="always: every picture is looked at; motion: those in which something moved; "
+        "zones: those in which it moved near a zone",
+    )
+    floor: float = Field(
+        default=0.5, gt=0.0, le=0.5, description="s between two looks at most, whatever moves"
+    )
+    hold: Seconds = Field(default=1.0, description="s that it stays open after motion")
+    margin: Fraction = Field(default=0.1, description="around zones, of the image's sides")
+
+
 class DetectSettings(Strict):
     """What the detector sees of a camera; evidence keeps the full stream."""
 
     width: int = Field(default=640, ge=32, le=7680, description="pixels")
     height: int = Field(default=360, ge=32, le=4320, description="pixels")
     rate: float = Field(default=10.0, gt=0.0, le=120.0, description="Hz")
+    gate: GateSettings = GateSettings()
 
 
 class DetectorSettings(Strict):
