@@ -1,8 +1,8 @@
 """What it costs to hand one image on: CPU on both sides, latency, loss.
 
-Three ways at three sizes: between two processes with Fast DDS's stock settings, between two
-processes with our profile, and by reference inside one process. Each measurement has its own
-processes; rounds are interleaved. Takes about a minute and a half:
+Four ways at three sizes: image messages between two processes with Fast DDS's stock settings and
+with our profile, shared memory between two processes, and by reference inside one process. Each
+measurement has its own processes; rounds are interleaved. Takes about two minutes:
 
     ./bconnect python benchmarks/hop_cost.py [--rounds 1] [--write]
 """
@@ -26,8 +26,9 @@ from typing import Any
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 WAYS = {
-    "stock": "two processes, stock settings",
-    "profile": "two processes, our profile",
+    "stock": "two processes, messages, stock settings",
+    "profile": "two processes, messages, our profile",
+    "shared": "two processes, shared memory",
     "reference": "one process, by reference",
 }
 HEADING = "## Image hop"
@@ -51,6 +52,10 @@ class Result:
     latency95: float
 
     @property
+    def cpu(self) -> float:
+        return self.cpu_out + self.cpu_in
+
+    @property
     def loss(self) -> float:
         return 1 - self.received / self.sent
 
@@ -58,10 +63,11 @@ class Result:
 # -- in the measured processes ---------------------------------------------------------------
 
 
-def measured(role: str, size: tuple[int, int], rate: float, count: int) -> None:
+def measured(way: str, role: str, size: tuple[int, int], rate: float, count: int) -> None:
     """One measured process: says "ready", obeys "start" and "stop", tells its figures."""
     import rclpy
 
+    from bconnect_node import ring
     from bconnect_node.base import BconnectNode
     from bconnect_node.frames import Frame, FramePublisher, FrameSubscription
     from bconnect_node.run import Runner
@@ -70,6 +76,8 @@ def measured(role: str, size: tuple[int, int], rate: float, count: int) -> None:
     class NoParams:
         pass
 
+    if way != "shared":
+        ring.place = lambda: ""
     arrived: list[tuple[int, int]] = []
 
     def on_frame(frame: Frame) -> None:
@@ -145,7 +153,7 @@ def measure(way: str, size: tuple[int, int], rate: float, count: int) -> Result:
         for name in profiles:
             env.pop(name, None)
     roles = ["both"] if way == "reference" else ["in", "out"]
-    processes = [_start(role, size, rate, count, env) for role in roles]
+    processes = [_start(way, role, size, rate, count, env) for role in roles]
     for process in processes:
         _expect(process, "ready")
     for process in processes:
@@ -176,8 +184,10 @@ def _result(way: str, size: tuple[int, int], count: int, figures: list[Any]) -> 
     )
 
 
-def _start(role: str, size: tuple[int, int], rate: float, count: int, env: dict[str, str]) -> Any:
-    words = [role, f"{size[0]}x{size[1]}", str(rate), str(count)]
+def _start(
+    way: str, role: str, size: tuple[int, int], rate: float, count: int, env: dict[str, str]
+) -> Any:
+    words = [way, role, f"{size[0]}x{size[1]}", str(rate), str(count)]
     return subprocess.Popen(
         [sys.executable, __file__, "--measured", *words],
         env=env,
@@ -201,7 +211,7 @@ def _tell(process: Any, word: str) -> None:
 def middle(results: list[Result], way: str, size: tuple[int, int]) -> Result:
     """The round with the median cost."""
     ours = [r for r in results if r.way == way and (r.width, r.height) == size]
-    return sorted(ours, key=lambda r: r.cpu_out + r.cpu_in)[(len(ours) - 1) // 2]
+    return sorted(ours, key=lambda r: r.cpu)[(len(ours) - 1) // 2]
 
 
 def report(results: list[Result]) -> str:
@@ -220,12 +230,13 @@ def report(results: list[Result]) -> str:
             )
     lines.append("")
     for size in SIZES:
-        between, inside = middle(results, "profile", size), middle(results, "reference", size)
-        ratio = (between.cpu_out + between.cpu_in) / inside.cpu_out
-        late = between.latency / inside.latency
+        message, shared, inside = (
+            middle(results, way, size) for way in ("profile", "shared", "reference")
+        )
         lines.append(
-            f"- {size[0]}x{size[1]}: a hop between processes with our profile costs {ratio:.1f}"
-            f" times the CPU of one by reference, and {late:.0f} times its latency."
+            f"- {size[0]}x{size[1]}: a hop by shared memory costs {shared.cpu / message.cpu:.2f} of"
+            f" the CPU of one by message with our profile ({shared.cpu:.2f} ms against"
+            f" {message.cpu:.2f}), {shared.cpu / inside.cpu:.1f} times that of one by reference."
         )
     return "\n".join(lines)
 
@@ -272,7 +283,8 @@ def write(text: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measured"]:
-        width, _, height = sys.argv[3].partition("x")
-        measured(sys.argv[2], (int(width), int(height)), float(sys.argv[4]), int(sys.argv[5]))
+        way, role, size, rate, count = sys.argv[2:]
+        width, _, height = size.partition("x")
+        measured(way, role, (int(width), int(height)), float(rate), int(count))
     else:
         sys.exit(main())
