@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import threading
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -277,13 +278,41 @@ def test_many_who_ask_at_once_cost_one_look() -> None:
 
 def test_what_is_kept_grows_old_and_few() -> None:
     kept = Kept(20, most=2)
-    assert [kept.of("a", now, lambda now=now: now) for now in (0, 19, 20, 10)] == [0, 0, 20, 10]
+    assert [kept.of("a", now, lambda now=now: now) for now in (0, 9, 20, 10)] == [0, 0, 20, 10]
     for key in "bcd":
         kept.of(key, 10, lambda key=key: key)
     assert kept.of("a", 11, lambda: "anew") == "anew"
     with pytest.raises(ZeroDivisionError):
         kept.of("x", 0, lambda: 1 / 0)
     assert kept.of("x", 0, lambda: "well") == "well"
+
+
+def test_past_half_its_time_it_is_made_anew_while_the_old_is_given_out(
+    wait_for: Callable[..., Any],
+) -> None:
+    kept, may, done = Kept(20), threading.Event(), threading.Event()
+    made: list[str] = []
+
+    def slow() -> str:
+        assert may.wait(30)
+        made.append("new")
+        return "new"
+
+    def fails() -> str:
+        try:
+            raise OSError("away")
+        finally:
+            done.set()
+
+    kept.of("a", 0, lambda: "old")
+    assert [kept.of("a", now, slow) for now in (10, 11, 19)] == ["old"] * 3
+    may.set()
+    wait_for(lambda: kept.of("a", 19, lambda: "never") == "new")
+    assert made == ["new"]  # one at a time
+    # a store that cannot answer: the old one stands to its end, then whoever asks is told
+    assert kept.of("a", 29, fails) == "new" and done.wait(30)
+    with pytest.raises(OSError, match="away"):
+        kept.of("a", 41, fails)
 
 
 # --- charts and figures -------------------------------------------------------------------

@@ -75,6 +75,15 @@ def cameras_of(request: Request, choice: Choice) -> counting.Cameras:
     return kept_of(request).of(key, house.now(), lambda: counting.by_camera(house, choice))
 
 
+def change_of(request: Request, choice: Choice, day: int, around: int) -> Change | None:
+    """Before and after a day."""
+    house = house_of(request)
+    key = ("change", choice, day, around)
+    return kept_of(request).of(
+        key, house.now(), lambda: counting.before_after(house, choice, day, around)
+    )
+
+
 @router.get("/numbers", include_in_schema=False)
 def numbers_page(
     request: Request,
@@ -86,7 +95,7 @@ def numbers_page(
     house = house_of(request)
     day = split_day(date)
     sheet = sheet_of(request, choice)
-    change = counting.before_after(house, choice, day, around) if day is not None else None
+    change = change_of(request, choice, day, around) if day is not None else None
     drawer = Drawer(language_of(request))
     o = sheet.overview
     return page(

@@ -17,7 +17,13 @@ from bconnect_center.core.choice import Choice, iso
 from bconnect_center.core.numbers import Group, Heed
 from bconnect_center.core.rates import Rate, Share
 from bconnect_center.web.guard import house_of
-from bconnect_center.web.pages.numbers import Chosen, cameras_of, sheet_of, split_day
+from bconnect_center.web.pages.numbers import (
+    Chosen,
+    cameras_of,
+    change_of,
+    sheet_of,
+    split_day,
+)
 from bconnect_center.web.spreadsheet import csv_of
 from bconnect_site.kinds import RoadUserKind, ViolationType, word
 
@@ -163,7 +169,7 @@ def change(
     """Before and after a day; null: not one whole week has passed since."""
     day = split_day(date)
     assert day is not None
-    found = counting.before_after(house_of(request), choice, day, around)
+    found = change_of(request, choice, day, around)
     if found is None:
         return None
     sides = [
