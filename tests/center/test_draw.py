@@ -393,6 +393,7 @@ def test_what_goes_and_comes_is_told(drawer: Any, wait_for: Any) -> None:
     assert (told["told"]["before"], told["told"]["after"]) == (1, 0)
     (lost,) = told["told"]["findings"]
     assert lost["what"] == "lost" and lost["zone"] == "lajur" and len(lost["box"]) == 4
+    assert told["told"]["judged"] == ["utara"] and lost["camera"] == "utara"
 
 
 def test_a_calibration_that_is_not_written_yet_judges_too(drawer: Any, wait_for: Any) -> None:

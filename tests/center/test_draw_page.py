@@ -80,6 +80,7 @@ def test_a_zone_by_mouse_previewed_saved_and_loaded(
     page.wait_for_selector("#previewcounts", timeout=100_000)
     assert "Now 0, then 1: 1 new" in page.locator("#previewcounts").inner_text()
     assert page.locator(".found li[data-what=new] svg rect").count() == 1
+    assert "judged alone" in page.locator("#previewjudged").inner_text()
     shot(tab, "draw_preview")
     page.click("#save")
     page.wait_for_selector("#savebox[open]")

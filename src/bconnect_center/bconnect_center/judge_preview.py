@@ -1,7 +1,9 @@
 """What a drawing would have found: a bag judged by the site as it is and as it would be. A child
 of the pages; says how far it is, one JSON object a line, and the outcome last.
 
-Reads its task (JSON) from standard input: bag, before, after (site files), camera, since (ns).
+Reads its task (JSON) from standard input: bag, before, after (site files), camera, since (ns),
+together: whether the site's other cameras judge with it, so that incidents seen by two count once
+and sections between cameras are measured; else the camera is judged alone.
 Exit 2: a sentence is on standard error.
 """
 
@@ -52,26 +54,26 @@ def main() -> int:
     except ConfigError as error:
         print(error.sentences[0], file=sys.stderr)
         return 2
-    _say(outcome=compare(before, after))
+    _say(outcome=compare(before, after, task["camera"]))
     return 0
 
 
 def judge(task: dict[str, Any], which: str, say: Callable[[float], None]) -> Result:
-    """One verdict on the bag, of one camera alone. Raises ConfigError."""
+    """One verdict on the bag. Raises ConfigError."""
     inputs = open_inputs(Path(task["bag"]), task[which], Path(task[which]).parent)
     with inputs.bag:
         site = inputs.loaded.site
-        camera = task["camera"]
-        alone = site.model_copy(
-            update={"cameras": {camera: site.cameras[camera]}, "sections": {}, "speakers": {}}
-        )
-        inputs.loaded = replace(inputs.loaded, site=alone)
+        camera, less = task["camera"], {"speakers": {}}
+        if not task["together"]:
+            less |= {"cameras": {camera: site.cameras[camera]}, "sections": {}}
+        inputs.loaded = replace(inputs.loaded, site=site.model_copy(update=less))
         inputs.bag = Counted(inputs.bag, int(task["since"]), say)  # type: ignore[assignment]
         return judge_bag(inputs)
 
 
-def compare(before: Result, after: Result) -> dict[str, Any]:
-    """Findings of both and what changed, for the page."""
+def compare(before: Result, after: Result, camera: str) -> dict[str, Any]:
+    """Findings of both and what changed, for the page: all of the camera, and of others only
+    what is not the same."""
     verdicts = [
         Verdicts([found_of(line) for line in result.lines], result.summary)
         for result in (before, after)
@@ -88,13 +90,15 @@ def compare(before: Result, after: Result) -> dict[str, Any]:
     told += [
         {"what": "same", "why": [], **_shown(line)}
         for line in after.lines
-        if line["id"] not in known
+        if line["id"] not in known and line["camera"] == camera
     ]
     told.sort(key=lambda one: (one["what"] == "same", one["started"]))
     return {
-        "before": len(before.lines),
-        "after": len(after.lines),
+        # incidents: what a second camera saw of one is no second
+        "before": sum(not line["same_as"] for line in before.lines),
+        "after": sum(not line["same_as"] for line in after.lines),
         "same": same,
+        "judged": sorted(after.summary["cameras"]),
         "start": before.summary["start"],
         "end": before.summary["end"],
         "cameras": after.summary["cameras"],
@@ -112,6 +116,7 @@ def _shown(line: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": line["id"],
         "kind": line["kind"],
+        "camera": line["camera"],
         "zone": line["zone"],
         "started": line["started"],
         "stamp": line["stamp"],

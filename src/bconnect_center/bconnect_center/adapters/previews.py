@@ -55,6 +55,7 @@ class Task:
     after: str
     since: int  # ns
     environment: dict[str, str]
+    together: bool = False  # with the site's other cameras, else alone
     calibration: bytes = b""  # a new one, which ``after`` calls calibration.yaml
 
 
@@ -121,7 +122,8 @@ class Previews:
             self._threads.discard(threading.current_thread())
 
     def _run(self, name: str, task: Task, folder: Path) -> tuple[str, str, dict[str, Any]]:
-        asked = {"bag": str(task.bag), "camera": task.camera, "since": task.since}
+        asked = {"bag": str(task.bag), "camera": task.camera, "since": task.since,
+                 "together": task.together}  # fmt: skip
         for which in ("before", "after"):
             (folder / which).mkdir()
             (folder / which / "site.yaml").write_text(getattr(task, which), encoding="utf-8")

@@ -92,6 +92,7 @@ class PreviewForm(Form):
         default="", description="its name; empty: the newest"
     )
     whole: bool = Field(default=False, description="not only its last hour")
+    together: bool = Field(default=False, description="with the site's other cameras (slower)")
 
 
 class SaveForm(Form):

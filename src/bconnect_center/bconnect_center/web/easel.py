@@ -235,7 +235,9 @@ def faults_of(error: ConfigError, file: str, camera: str) -> list[tuple[str, str
     return made
 
 
-def task_of(made: Proposal, before: LoadedSite, camera: str, bag: Path, since: int) -> Task:
+def task_of(
+    made: Proposal, before: LoadedSite, camera: str, bag: Path, since: int, together: bool
+) -> Task:
     """A preview of a proposal without faults."""
     assert made.loaded is not None
     environment = dict(os.environ)
@@ -243,7 +245,7 @@ def task_of(made: Proposal, before: LoadedSite, camera: str, bag: Path, since: i
         environment[VARIABLE] = str(before.config_dir)
     new = made.fit.raw if made.fit else b""
     after = _whole(made.loaded, {camera: "calibration.yaml"} if new else {})
-    return Task(bag, camera, _whole(before, {}), after, since, environment, new)
+    return Task(bag, camera, _whole(before, {}), after, since, environment, together, new)
 
 
 def _whole(loaded: LoadedSite, calibrations: dict[str, str]) -> str:

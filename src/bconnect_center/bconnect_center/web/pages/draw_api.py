@@ -203,7 +203,7 @@ def preview(request: Request, person: Drawer, site: Name, camera: Name, form: Pr
         before = site_files.judged(made.site.path, made.site.raw)
         since = 0 if form.whole else bag.end - HOUR
         name = easel_of(request).previews.begin(
-            site, person.name, task_of(made, before, camera, bag.path, since)
+            site, person.name, task_of(made, before, camera, bag.path, since, form.together)
         )
     except (ConfigError, Busy) as error:
         raise Refusal(409, str(error)) from None

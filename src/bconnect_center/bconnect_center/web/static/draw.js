@@ -514,20 +514,21 @@ async function previewPanel() {
   if (!bags.length) return $("preview").replaceChildren(el("p", { class: "quiet" }, t("no_bags")));
   const choice = el("select", { id: "bag" }, ...bags.map((bag) => el("option", { value: bag.name }, `${bag.name.split(":").slice(1).join(":")} · ${when(bag.start, told.language)} – ${when(bag.end, told.language)}`)));
   const whole = el("input", { type: "checkbox", id: "bagwhole" });
+  const together = el("input", { type: "checkbox", id: "bagtogether" });
   const start = el("button", { id: "previewstart" }, t("preview_start"));
   const out = el("div", { id: "previewout", role: "status" });
-  start.addEventListener("click", () => runPreview(choice.value, whole.checked, start, out));
-  $("preview").replaceChildren(el("label", {}, t("bag"), choice), el("div", { class: "row" }, el("label", { class: "inline" }, whole, t("bag_whole")), start), out);
+  start.addEventListener("click", () => runPreview({ bag: choice.value, whole: whole.checked, together: together.checked }, start, out));
+  $("preview").replaceChildren(el("label", {}, t("bag"), choice), el("div", { class: "row" }, el("label", { class: "inline" }, whole, t("bag_whole")), el("label", { class: "inline" }, together, t("bag_together")), start), out);
 }
 
-async function runPreview(bag, whole, start, out) {
+async function runPreview(asked, start, out) {
   start.disabled = true;
   const draft = drawing.form(page.size), before = JSON.stringify(draft);
   const bar = el("progress", { max: 1, value: 0, "aria-label": t("preview_judging") });
   const cancel = el("button", { class: "plain", id: "previewcancel" }, t("preview_cancel"));
   out.replaceChildren(el("p", {}, t("preview_judging")), bar, cancel);
   try {
-    const { id } = await call(`${base}/preview`, { method: "POST", json: { draft, bag, whole } });
+    const { id } = await call(`${base}/preview`, { method: "POST", json: { draft, ...asked } });
     cancel.addEventListener("click", () => call(`/api/draw/previews/${id}/cancel`, { method: "POST" }).catch((e) => toast(e.message, true)));
     for (;;) {
       const state = await call(`/api/draw/previews/${id}`);
@@ -551,13 +552,15 @@ function outcome(state, before) {
   const found = state.told, count = (what) => found.findings.filter((f) => f.what === what).length;
   const parts = [el("p", { id: "previewcounts" }, el("b", {}, t("preview_counts", { before: found.before, after: found.after, new: count("new"), lost: count("lost"), changed: count("changed") })))];
   if (before !== JSON.stringify(drawing.form(page.size))) parts.push(el("p", { class: "tag warn" }, t("preview_stale")));
+  parts.push(el("p", { class: "quiet small", id: "previewjudged" }, found.judged.length > 1 ? t("preview_together", { cameras: found.judged.join(", ") }) : t("preview_was_alone")));
   if (!found.findings.length) parts.push(el("p", { class: "quiet" }, t("nothing_found")));
   const tone = { new: "good", lost: "bad", changed: "warn", same: "" };
   parts.push(el("ul", { class: "found" }, ...found.findings.map((f) => {
-    const zone = drawing.zones.find((z) => z.name === f.zone) ?? told.zones.find((z) => z.name === f.zone);
+    const here = f.camera === told.camera;
+    const zone = here ? drawing.zones.find((z) => z.name === f.zone) ?? told.zones.find((z) => z.name === f.zone) : undefined;
     const rule = told.ruleset.find((r) => r.name === f.kind)?.label ?? f.kind;
-    return el("li", { "data-what": f.what }, thumbnail(f, zone, page.picture, aspect),
-      el("div", {}, el("p", {}, el("span", { class: `tag ${tone[f.what]}` }, t(`what_${f.what}`)), ` ${rule} · ${f.zone} · ${t(`ru_${f.road_user}`)} · ${when(f.started, told.language)}`),
+    return el("li", { "data-what": f.what }, thumbnail(f, zone, here ? page.picture : "", aspect),
+      el("div", {}, el("p", {}, el("span", { class: `tag ${tone[f.what]}` }, t(`what_${f.what}`)), ` ${rule} · ${here ? "" : `${f.camera}/`}${f.zone} · ${t(`ru_${f.road_user}`)} · ${when(f.started, told.language)}`),
         el("p", { class: "quiet small" }, [f.explanation, ...f.why].filter(Boolean).join(" · "))));
   })));
   for (const warning of found.warnings) parts.push(el("p", { class: "quiet small" }, warning));
