@@ -86,8 +86,11 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Plan, Si
 
 def does(node: Any) -> Access:
     """What a node really publishes, hears, serves and calls."""
+    made_by_rcl = {f"{node.get_fully_qualified_name()}/transition_event"}
+    there = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
     return Access(
-        frozenset(p.topic_name for p in node.publishers),
+        frozenset(p.topic_name for p in node.publishers)
+        | {name for name, _ in there if name in made_by_rcl},
         frozenset(s.topic_name for s in node.subscriptions),
         frozenset(s.service_name for s in node.services),
         frozenset(c.service_name for c in node.clients),

@@ -66,6 +66,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "evidence_dir": "/state/x/evidence",
         "calibration": "",
         "view_file": view_file,
+        "switch_file": "/state/x/switched_off/a.json",
         "importance": 1,
     }
     assert node(made, "/x/detector").parameters == {

@@ -7,19 +7,21 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bconnect_msgs.msg import CameraStatus, Capture, CaptureRequest
 from sensor_msgs.msg import CameraInfo
 
-from bconnect_node.base import BconnectNode
 from bconnect_node.frames import Frame, FramePublisher
 from bconnect_node.health import ERROR, OK, WARN
+from bconnect_node.managed import ManagedNode
 from bconnect_node.parameters import field
 from bconnect_node.qos import EVENT, SENSOR, STATE
 from bconnect_node.run import run
-from bconnect_site import names
+from bconnect_site import names, switched
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import CameraState
@@ -33,7 +35,7 @@ from .core.cuts import Cut
 from .core.feed import Feed, LinkState
 from .core.pacing import Decimator
 from .core.ring import EncodedRing
-from .core.status import RateMeter, Verdict, judge
+from .core.status import RateMeter, Verdict, judge, switched_off
 from .core.types import Packet, Picture, SourceError
 from .cutting import cut
 from .video_out import VideoOut
@@ -44,8 +46,13 @@ LEVELS = {
     CameraState.OK: OK,
     CameraState.UNKNOWN: OK,
     CameraState.ENDED: OK,
+    CameraState.OFF: OK,
     CameraState.STALE: ERROR,
 }
+UNASKED = (
+    "switched off over the graph, not by `bconnect camera`; if nobody of yours did it, somebody "
+    "else is on this domain"
+)
 DESK_PERIOD = 0.2  # s between looks at waiting captures
 
 
@@ -62,23 +69,24 @@ class CameraParams:
     evidence_dir: str = field("", "the evidence store")
     calibration: str = field("", "calibration file, or empty")
     view_file: str = field("", "where the known view is kept; empty: it is not guarded")
+    switch_file: str = field("", "is there while an operator has it switched off")
     importance: int = field(1, "what a scheduler goes by", minimum=0)
     hardware: bool = field(True, "try hardware decoders first")
 
 
-class CameraDriver(BconnectNode):
-    """Decodes in a thread of its own, cuts evidence in another; callbacks only hand over."""
+class CameraDriver(ManagedNode):
+    """Decodes in a thread of its own, cuts evidence in another; callbacks only hand over.
+
+    Inactive it keeps the encoded ring, so that what was found before can still be sealed, and
+    lets go of the camera.
+    """
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("camera", CameraParams, **kw)
         p: CameraParams = self.params
-        try:
-            self._address = self._checked_source()
-            self._lens = calibration.load(p.calibration) if p.calibration else None
-        except ConfigError:
-            self.destroy_node()
-            raise
-        self._stop = threading.Event()
+        self._decoder: threading.Thread | None = None
+        self._session = threading.Event()  # set when what decodes now is to stop
+        self._off: Verdict | None = None
         self._ring = EncodedRing(p.ring_seconds)
         self._pace, self._meter = Decimator(p.rate), RateMeter()
         self._watch = Watch(p.view_file, self.health.error)
@@ -93,17 +101,45 @@ class CameraDriver(BconnectNode):
         self._video = VideoOut(self, p.frame_id)
         self._captures = self.create_publisher(Capture, names.CAPTURES, EVENT)
         self.create_subscription(CaptureRequest, names.CAPTURE_REQUESTS, self._on_request, EVENT)
-        self._feed = Feed(
-            self._make_source,
-            self._on_packet,
-            self._on_picture,
-            clock=self.now,
-            wait=self._wait,
-            backoff=Backoff(seed=p.frame_id or p.camera),
-        )
         self.create_timer(STATUS_PERIOD, self._show)
-        self.worker("decode", self._decode)
+        try:
+            self.start(active=self._switched_off() is None)
+        except ConfigError:
+            self.destroy_node()
+            raise
         self.worker("cut", self._cut)
+
+    # -- its states ------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        """Checks the source and reads the calibration. Raises ConfigError."""
+        p = self.params
+        self._address = self._checked_source()
+        self._lens = calibration.load(p.calibration) if p.calibration else None
+        self._feed = self._made_feed()
+        self._rest()
+
+    def activate(self) -> None:
+        """Opens the source, once what decoded before has let go of it."""
+        self._session, before = threading.Event(), self._decoder
+        self._feed, self._off = self._made_feed(), None
+        decode = partial(self._decode, self._feed, before)
+        self._decoder = self.worker("decode", decode, self._session)
+
+    def deactivate(self) -> None:
+        """Lets go of the source; says at once by whom and why, where that is known."""
+        self._rest()
+        self._show()
+
+    def _rest(self) -> None:
+        self._session.set()
+        found = self._switched_off()
+        self._off = switched_off(self.now(), found.sentence if found else UNASKED)
+        self._asked = found is not None
+
+    def cleanup(self) -> None:
+        """Forgets the stream of before."""
+        self._ring = EncodedRing(self.params.ring_seconds)
 
     # -- the source ------------------------------------------------------------------------
 
@@ -117,23 +153,43 @@ class CameraDriver(BconnectNode):
             raise ConfigError(f"{key}: {error}") from None
         return address
 
-    def _make_source(self) -> Any:
+    def _switched_off(self) -> switched.SwitchedOff | None:
+        file = self.params.switch_file
+        return switched.read(file) if file else None
+
+    def _made_feed(self) -> Feed:
+        """For one session: what comes late of it is not taken."""
+        over = self._session
+
+        def wait(seconds: float) -> bool:
+            return over.wait(seconds) if seconds > 0 else over.is_set()
+
+        return Feed(
+            lambda: self._made_source(wait),
+            lambda packet: None if over.is_set() else self._on_packet(packet),
+            lambda picture: None if over.is_set() else self._on_picture(picture),
+            clock=self.now,
+            wait=wait,
+            backoff=Backoff(seed=self.params.frame_id or self.params.camera),
+        )
+
+    def _made_source(self, wait: Callable[[float], bool]) -> Any:
         return sources.make(
             self._address,
             clock=self.now,
             steady=time.monotonic,
-            wait=self._wait,
+            wait=wait,
             loop=self.params.loop,
             hardware=self.params.hardware,
             account=sources.account_of(self.params.source),
         )
 
-    def _wait(self, seconds: float) -> bool:
-        return self._stop.wait(seconds) if seconds > 0 else self._stop.is_set()
-
-    def _decode(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._feed.run()
+    def _decode(self, feed: Feed, before: threading.Thread | None, stop: threading.Event) -> None:
+        while before is not None and before.is_alive() and not stop.is_set():
+            before.join(DESK_PERIOD)
+        if before is not None:
+            self._watch.forget(self.now())
+        feed.run()
 
     # -- pictures --------------------------------------------------------------------------
 
@@ -166,7 +222,7 @@ class CameraDriver(BconnectNode):
 
     def _show(self) -> None:
         now = self.now()
-        verdict = judge(
+        verdict = self._off or judge(
             self._feed.link, self._watch.condition, self._last_picture, now, self._address.shown
         )
         changed = self._shown is None or (verdict.state, verdict.detail) != (
@@ -193,9 +249,10 @@ class CameraDriver(BconnectNode):
         self._report(verdict, clock[1], source.broken if source else 0)
 
     def _report(self, verdict: Verdict, offset: float, broken: int) -> None:
-        self.health.state(
-            LEVELS.get(verdict.state, WARN), verdict.detail or f"pictures of {self._address.shown}"
-        )
+        level = LEVELS.get(verdict.state, WARN)
+        if verdict is self._off and not self._asked:
+            level = WARN
+        self.health.state(level, verdict.detail or f"pictures of {self._address.shown}")
         self.health.set("source", self._feed.link.opened or self._address.shown)
         self.health.set("clock_offset", offset)
         self.health.set("broken_pictures", broken)
@@ -221,7 +278,7 @@ class CameraDriver(BconnectNode):
             except queue.Empty:
                 pass
             span = self._ring.span()
-            flowing = self._feed.link.state is LinkState.UP
+            flowing = self._off is None and self._feed.link.state is LinkState.UP
             for job in desk.take(self.now(), span[1] if span else None, flowing):
                 self._answer(job, self._cut_one(job))
             self._watch.keep()

@@ -20,14 +20,14 @@ from bconnect_detect.build import ADAPTERS, AUTO, build_detector
 from bconnect_detect.convert import tracks_to_msg
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.detector import Detector as Model
-from bconnect_detect.core.detector import tidy
+from bconnect_detect.core.detector import Weights, tidy
 from bconnect_detect.gating import Gates
 from bconnect_detect.site_info import site_info
 from bconnect_node import qos
-from bconnect_node.base import BconnectNode
 from bconnect_node.frames import Frame, FrameSubscription
 from bconnect_node.health import OK, WARN
 from bconnect_node.mailbox import LatestMailbox
+from bconnect_node.managed import ManagedNode
 from bconnect_node.run import run
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
@@ -35,6 +35,7 @@ from bconnect_site.loader import load_frozen
 
 BUSY = 0.5  # share of frames overtaken by newer ones above which the detector calls itself busy
 LOOK = 5.0  # s between two looks at its own load
+IDLE = "switched off over the graph (lifecycle): no camera of this site is watched"
 
 
 @dataclass
@@ -57,12 +58,14 @@ class Params:
     site_file: str = field(default="", metadata={"description": "frozen site, for site_info"})
 
 
-class Detector(BconnectNode):
-    """Loads the model once and serves every camera of the site."""
+class Detector(ManagedNode):
+    """Loads the model once and serves every camera of the site.
+
+    Configured it loads or holds the model; only active it looks at pictures.
+    """
 
     def __init__(self, **kw: Any) -> None:
         super().__init__("detector", Params, **kw)
-        self._weights = resolve(self.params.model, os.environ)
         self._site = load_frozen(self.params.site_file) if self.params.site_file else None
         self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
         self._mailbox: LatestMailbox[Frame] = LatestMailbox(self._shares())
@@ -74,8 +77,30 @@ class Detector(BconnectNode):
             self._out[camera] = self.create_publisher(RoadUserArray, topic, qos.STREAM)
             image = names.camera_topic(camera, names.IMAGE_RAW)
             FrameSubscription(self, image, partial(self._hand_over, camera))
-        self.health.state(OK, f"loading {self._weights.path.name}")
-        self.worker("inference", self._run_model)
+        self._watching = False
+        self.start()
+
+    def configure(self) -> None:
+        """Finds the weights, and has a worker load them. Raises ConfigError."""
+        weights = resolve(self.params.model, os.environ)
+        self._calm = f"loading {weights.path.name}"
+        self._over = threading.Event()
+        self.worker("inference", partial(self._run_model, weights), self._over)
+
+    def activate(self) -> None:
+        """From now on pictures are looked at, as soon as the model is there."""
+        self._watching = True
+        self.health.state(OK, self._calm)
+
+    def deactivate(self) -> None:
+        """Pictures that come are left alone."""
+        self._watching = False
+        self._mailbox.clear()
+        self.health.state(WARN, IDLE)
+
+    def cleanup(self) -> None:
+        """Gives the model's memory back."""
+        self._over.set()
 
     def _moving(self) -> dict[str, GlobalMotion]:
         """Of each camera that moves or shakes."""
@@ -101,13 +126,14 @@ class Detector(BconnectNode):
         super().close()
 
     def _hand_over(self, camera: str, frame: Frame) -> None:
-        self._mailbox.put(camera, frame)
+        if self._watching:
+            self._mailbox.put(camera, frame)
 
-    def _run_model(self, stop: threading.Event) -> None:
+    def _run_model(self, weights: Weights, stop: threading.Event) -> None:
         p = self.params
         model = build_detector(
             p.adapter,
-            self._weights,
+            weights,
             device=p.device,
             confidence=p.confidence,
             image_size=p.image_size,
@@ -117,6 +143,8 @@ class Detector(BconnectNode):
         load = _Load(self)
         while not stop.is_set():
             taken = self._mailbox.take(timeout=0.5)
+            if not self._watching:
+                continue
             if taken is not None and self._worth(*taken):
                 self._detect(model, *taken, load)
             load.look(self._mailbox, self._gates)
@@ -134,7 +162,9 @@ class Detector(BconnectNode):
             f"weights {info.name}, sha256 {info.sha256[:12]}..., licence {info.licence}; "
             f"{info.backend}"
         )
-        self.health.state(OK, f"detecting with {info.name} on {info.backend}")
+        self._calm = f"detecting with {info.name} on {info.backend}"
+        if self._watching:
+            self.health.state(OK, self._calm)
         self.health.set("model_sha256", info.sha256)
         if self._site is not None:
             file = self.params.site_file
@@ -166,7 +196,6 @@ class _Load:
 
     def __init__(self, node: Detector) -> None:
         self._node = node
-        self._calm = node.health.status().message
         self._done: dict[str, int] = {}
         self._before: dict[str, int] = {}
         self._seconds = 0.0
@@ -199,7 +228,7 @@ class _Load:
             f"too slow: {overtaken} of {done + overtaken} frames overtaken by newer ones at "
             f"{each:.0f} ms each, most of {max(shed, key=lambda c: shed[c])}; cameras are fine"
             if busy
-            else self._calm,
+            else self._node._calm,
         )
         self._done.clear()
         self._seconds = 0.0

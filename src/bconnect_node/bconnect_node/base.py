@@ -48,6 +48,7 @@ class BconnectNode(Node):
             where = f"{(namespace or '').rstrip('/')}/{name}"
             parameter_overrides = parameters.to_overrides(params_type, parameter_overrides, where)
         self._closing = threading.Event()
+        self._stops: weakref.WeakSet[threading.Event] = weakref.WeakSet((self._closing,))
         self._destroyed = False
         self._workers: list[threading.Thread] = []
         self._at_close: list[Callable[[], None]] = []
@@ -89,15 +90,29 @@ class BconnectNode(Node):
             raise
         return True
 
-    def worker(self, name: str, target: Callable[[threading.Event], None]) -> threading.Thread:
+    def worker(
+        self,
+        name: str,
+        target: Callable[[threading.Event], None],
+        stop: threading.Event | None = None,
+    ) -> threading.Thread:
         """Runs target(stop) in a thread until it returns; it must return soon after stop is set.
 
-        A worker that raises is reported and started again, with growing pauses. ConfigError in
-        its first minute ends the process as it would in the constructor; later it is survived.
+        ``stop``: set by the caller to end this worker before the node ends. A worker that raises
+        is reported and started again, with growing pauses. ConfigError in its first minute ends
+        the process as it would in the constructor; later it is survived.
         """
+        stop = stop or self._closing
+        self._stops.add(stop)
+        if self._closing.is_set():
+            stop.set()
         thread = threading.Thread(
-            target=self._work, args=(name, target), name=f"{self.get_name()}.{name}", daemon=True
+            target=self._work,
+            args=(name, target, stop),
+            name=f"{self.get_name()}.{name}",
+            daemon=True,
         )
+        self._workers = [known for known in self._workers if known.is_alive()]
         self._workers.append(thread)
         thread.start()
         return thread
@@ -105,6 +120,8 @@ class BconnectNode(Node):
     def leave(self) -> None:
         """Tells workers to stop, and runs no further callback; destroy_node() follows."""
         self._closing.set()
+        for stop in list(self._stops):
+            stop.set()
 
     def at_close(self, release: Callable[[], None]) -> None:
         """Has release() called when the node is destroyed, after close(), last come first."""
@@ -169,7 +186,7 @@ class BconnectNode(Node):
             return
         self._destroyed = True
         alive.discard(self)
-        self._closing.set()
+        self.leave()
         for release in (*first, self._join, *reversed(self._at_close)):
             try:
                 release()
@@ -178,19 +195,21 @@ class BconnectNode(Node):
         self._at_close.clear()
         super().destroy_node()
 
-    def _work(self, name: str, target: Callable[[threading.Event], None]) -> None:
+    def _work(
+        self, name: str, target: Callable[[threading.Event], None], stop: threading.Event
+    ) -> None:
         pause, born = FIRST_PAUSE, time.monotonic()
-        while not self._closing.is_set():
+        while not stop.is_set():
             started = time.monotonic()
             try:
-                return target(self._closing)
+                return target(stop)
             except Exception as error:
                 if isinstance(error, ConfigError) and time.monotonic() - born < START_TIME:
                     return self.refuse(error)
                 self._failed(f"worker {name}", error)
             if time.monotonic() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            self._closing.wait(pause)
+            stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _failed(self, what: str, error: Exception) -> None:

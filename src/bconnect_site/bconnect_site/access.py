@@ -20,6 +20,14 @@ _PARAMETERS = (
     "describe_parameters", "get_parameter_types", "get_parameters", "get_type_description",
     "list_parameters", "set_parameters", "set_parameters_atomically",
 )  # fmt: skip
+MANAGED = ("camera", "detector")  # executables with lifecycle states
+SWITCHES = ("change_state", "get_state")
+_LIFECYCLE = tuple(
+    f"~/{name}"
+    for name in (*SWITCHES, "get_available_states", "get_available_transitions",
+                 "get_transition_graph")
+)  # fmt: skip
+_TRANSITION = "~/transition_event"
 _OFFICERS = (names.REVIEW_CITATION, names.UPDATE_TOW_JOB, names.UPDATE_STICKER_TASK)
 _TOLD = (
     names.SITE_INFO, names.SIGNALS, names.FINDINGS, names.VIOLATIONS, names.MEASURES,
@@ -42,18 +50,24 @@ _PICTURES = (names.IMAGE_RAW, f"{names.IMAGE_RAW}/{names.SHARED}")
 _JOBS = (names.MEASURES, names.COMPLIANCE, names.CITATIONS)
 WAYS: dict[str, Way] = {
     "camera": Way(
-        tuple(
-            f"./{n}"
-            for n in (
-                *_PICTURES, names.VIDEO, names.CAMERA_INFO, names.CAMERA_STATUS,
-                names.CAPTURES,
-            )
+        (
+            *(
+                f"./{n}"
+                for n in (
+                    *_PICTURES, names.VIDEO, names.CAMERA_INFO, names.CAMERA_STATUS,
+                    names.CAPTURES,
+                )
+            ),
+            _TRANSITION,
         ),
         (f"./{names.CAPTURE_REQUESTS}",),
+        _LIFECYCLE,
     ),
     "gnss": Way((names.FIX, names.FIX_VELOCITY, names.HEADING, names.CLOCK_STATE)),
     "detector": Way(
-        (names.SITE_INFO, f"camera/{names.DETECTIONS}"), tuple(f"camera/{n}" for n in _PICTURES)
+        (names.SITE_INFO, f"camera/{names.DETECTIONS}", _TRANSITION),
+        tuple(f"camera/{n}" for n in _PICTURES),
+        _LIFECYCLE,
     ),
     "signal": Way((names.SIGNALS,), tuple(f"camera/{n}" for n in _PICTURES)),
     "tracker": Way((f"camera/{names.TRACKS}",), (f"camera/{names.DETECTIONS}",)),
@@ -139,6 +153,10 @@ def needs(plan: Plan, site: Site) -> dict[str, Access]:
         CENTRE: f"/bconnect_center/live_{site.site}",
     }
     found |= {name: [(space, full[name], way)] for name, way in _BESIDE.items()}
+    # an operator switches cameras off and on
+    managed = [node.full_name for node in plan.nodes if node.executable in MANAGED]
+    switches = Way(calls=tuple(f"{name}/{switch}" for name in managed for switch in SWITCHES))
+    found[DESK].append((space, full[DESK], switches))
     return {
         enclave: _access(ways, space, list(site.cameras), enclave in _BESIDE)
         for enclave, ways in found.items()

@@ -107,6 +107,7 @@ class CameraState(IntEnum):
     MOVED = 6
     FROZEN = 7
     ENDED = 8
+    OFF = 9
 
 
 class Step(IntEnum):

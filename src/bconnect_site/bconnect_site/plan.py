@@ -118,6 +118,7 @@ def _camera(loaded: LoadedSite, name: str, layout: StateLayout) -> NodeSpec:
         "evidence_dir": str(layout.evidence_dir),
         "calibration": calibration,
         "view_file": str(layout.view_dir / name / f"{guarded}.npz") if guarded else "",
+        "switch_file": str(layout.switch_dir / f"{name}.json"),
         "importance": camera.importance,
     }
     target = "driver_node:CameraDriver"

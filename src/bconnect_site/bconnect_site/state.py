@@ -63,6 +63,11 @@ class StateLayout:
         return self.root / "view"
 
     @property
+    def switch_dir(self) -> Path:
+        """Which cameras an operator switched off, a file each."""
+        return self.root / "switched_off"
+
+    @property
     def law_file(self) -> Path:
         """What the versions of the law said when they came into force here."""
         return self.root / LAW_FILE

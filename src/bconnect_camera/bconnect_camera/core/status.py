@@ -51,6 +51,11 @@ def judge(link: Link, condition: Condition | None, last: int | None, now: int, u
     return Verdict(condition.state, condition.since, condition.detail)
 
 
+def switched_off(since: int, sentence: str) -> Verdict:
+    """No fault, and not to be believed either: ``sentence`` says who did it and why."""
+    return Verdict(CameraState.OFF, since, f"{sentence}, since {clock_time(since)}")
+
+
 def clock_time(stamp: int) -> str:
     """hh:mm UTC of a stamp [ns since 1970]."""
     return (_EPOCH + timedelta(microseconds=stamp // 1000)).strftime("%H:%M UTC")

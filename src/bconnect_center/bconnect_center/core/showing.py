@@ -7,7 +7,8 @@ from bconnect_site.kinds import CameraState, SignalAspect, SpeakerStateKind
 
 GOOD, WARN, BAD, BUSY, GONE = "good", "warn", "bad", "busy", "gone"
 _CAMERAS = {CameraState.OK: GOOD, CameraState.STALE: BAD, CameraState.FROZEN: BAD,
-            CameraState.MOVED: BAD, CameraState.UNKNOWN: GONE, CameraState.ENDED: GONE}  # fmt: skip
+            CameraState.MOVED: BAD, CameraState.UNKNOWN: GONE, CameraState.ENDED: GONE,
+            CameraState.OFF: GONE}  # fmt: skip
 _SPEAKERS = {SpeakerStateKind.IDLE: GOOD, SpeakerStateKind.SPEAKING: BUSY,
              SpeakerStateKind.MUTED: WARN, SpeakerStateKind.FAULT: BAD}  # fmt: skip
 _NODES = (GOOD, WARN, BAD)
