@@ -63,7 +63,8 @@ def judge(task: dict[str, Any], which: str, say: Callable[[float], None]) -> Res
     inputs = open_inputs(Path(task["bag"]), task[which], Path(task[which]).parent)
     with inputs.bag:
         site = inputs.loaded.site
-        camera, less = task["camera"], {"speakers": {}}
+        camera = task["camera"]
+        less: dict[str, Any] = {"speakers": {}}
         if not task["together"]:
             less |= {"cameras": {camera: site.cameras[camera]}, "sections": {}}
         inputs.loaded = replace(inputs.loaded, site=site.model_copy(update=less))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,10 @@ class Store:
         self.shown = shown(parsed)
         self._owner: int | None = None
         self._ready = False
+        self._busy = busy
+        # SQLite does not queue: who waits for its lock looks again now and then, and of many
+        # somebody looks in vain until his time is up. Within a process they stand in line.
+        self._turn = threading.Lock()
         if self.path is not None:
             self._own(self.path, sole)
         self.engine = (
@@ -88,7 +93,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that nobody else writes beside; all of it is stored or nothing."""
-        with self._guarded(), self.engine.begin() as connection:
+        with self._in_turn(), self._guarded(), self.engine.begin() as connection:
             if not self._ready:
                 self._upgrade(connection)
             yield connection
@@ -115,6 +120,18 @@ class Store:
             migrate.upgrade(connection)
         except migrate.WrongSchema as error:
             raise LedgerError(f"{self.shown}: {error}") from None
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if self.path is None:  # a server's lock is a queue
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy):
+            raise LedgerBusy(f"{self.shown}: too many write at once; try again")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
