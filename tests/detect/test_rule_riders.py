@@ -1,4 +1,4 @@
-"""Helmets and riders: nearly every half-second must say the same, and somebody must count."""
+"""Helmets and riders: evidence grows with the seconds that say the same; somebody must count."""
 
 import random
 from math import inf, nan
@@ -106,7 +106,7 @@ def test_heads_are_counted_beside_the_zone_too():
     made_of = lambda: NoHelmet(place(zone(kind="road", region=corner, basis="movement rule")))  # noqa: E731
     (one,) = play(made_of(), 9, lambda t: bike(t, 1, 0))
     assert one.started == T0
-    bare_outside = lambda t: bike(t, 1, 0 if t < 2.5 else 1)  # noqa: E731  x 288 is the border
+    bare_outside = lambda t: bike(t, 1, 0 if t < 2.0 else 1)  # noqa: E731  x 288 is the border
     assert play(made_of(), 9, bare_outside) == []  # counted on before it came to the zone
     never_in = lambda t: bike(t, 1, 0) if t < 2.7 else []  # noqa: E731
     assert play(made_of(), 9, never_in) == []
@@ -114,9 +114,32 @@ def test_heads_are_counted_beside_the_zone_too():
 
 @pytest.mark.parametrize(("wrong", "found"), [((2,), 1), ((1, 3), 0), ((0, 2, 4), 0)])
 def test_who_wore_one_now_and_then_is_doubtful(wrong: tuple[int, ...], found: int):
-    """Of eight half-seconds one may say otherwise, two at once may not."""
+    """Of eight half-seconds one may say otherwise, two may not."""
     scene = lambda t: bike(t, 1, float(int(2 * t) in wrong)) if t < 4 else []  # noqa: E731
     assert len(play(made(NoHelmet), 9, scene)) == found
+
+
+def test_miscounts_that_differ_do_not_add_up():
+    """A lawful rider is one too many now, one helmet short then: no count is seen for long."""
+    kinds = ((2, 1), (1, 0), (2, 1), (1, 0), (2, 1))
+    scene = lambda t: bike(t, *kinds[int(2 * t)]) if t < 2.5 else []  # noqa: E731
+    assert play(made(NoHelmet), 9, scene) == []
+    (one,) = play(made(NoHelmet), 9, lambda t: bike(t, *kinds[int(2 * t) % 5]))
+    assert one.stamp - one.started > 2.5 * SECOND  # who is seen longer is found all the same
+
+
+def test_riders_are_riders_whatever_their_helmets():
+    scene = lambda t: bike(t, 3, 2 + int(2 * t) % 2)  # noqa: E731
+    assert len(play(made(OverloadedMotorcycle), 9, scene)) == 1
+
+
+@pytest.mark.parametrize(("pause", "found"), [(1.2, 1), (2.0, 0)])
+def test_a_moment_without_a_count_or_out_of_sight(pause: float, found: int):
+    """0.9 s of evidence, a pause, 0.9 s: enough only if it is surely the same motorcycle."""
+    seen = lambda t: t < 1.0 or 1.0 + pause <= t < 1.9 + pause  # noqa: E731
+    assert len(play(made(NoHelmet), 9, lambda t: bike(t, 1, 0) if seen(t) else [])) == found
+    nobody_counts = lambda t: bike(t, *((1, 0) if seen(t) else (nan, nan)))  # noqa: E731
+    assert len(play(made(NoHelmet), 1.9 + pause, nobody_counts)) == 1
 
 
 def test_two_motorcycles_under_one_id_prove_nothing():

@@ -1,9 +1,12 @@
 """Who sits on a motorcycle, voted over many images: the watch that no_helmet and
 overloaded_motorcycle share.
 
-Counts err in runs: a passenger hidden for half a second is missing from five images in a row.
-So not images but half-seconds vote, each by its own majority, and nearly all must agree. Who
-drives through the zone is counted wherever he is in the picture: heads do not change on the way.
+Counts err in runs: a passenger hidden for half a second is missing from five images in a row. So
+not images but seconds give evidence, as in a sequential likelihood test. A second that shows one
+offending count speaks for it, a second that shows a lawful one speaks against it, other offending
+counts say nothing: a miscount may be any, the truth is always the same. At ``proof`` seconds on
+balance a lawful rider would have been miscounted alike four times in a row. Who drives through the
+zone is counted wherever he is in the picture: heads do not change on the way.
 """
 
 from collections import deque
@@ -21,6 +24,7 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import RoadUserKind, ViolationType, ZoneKind
 
 _MOTORCYCLE = frozenset({RoadUserKind.MOTORCYCLE})
+_MOST = 9  # heads; more are no other count
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,13 @@ class RiderSettings:
     """When a count is believed."""
 
     height: float = 30.0  # pixels of the box below which a count is not believed
-    turn: float = 0.48  # s that vote as one
-    turns: float = 4.6  # that accuse, at least, after those that acquit are taken off
-    against: float = 1.3  # times over
+    proof: float = 1.6  # s of one count that accuse, after those that acquit are taken off
+    against: float = 1.5  # times over
+    look: float = 0.3  # s that one image speaks for at most
     looks: int = 8  # images with a count
     share: float = 0.75  # of the images that say the same
-    gap: float = 1.0  # s between two looks at most
-    leap: float = 1.5  # box sizes between two looks at most
+    gap: float = 1.5  # s between two looks at most
+    leap: float = 1.5  # box sizes off where it must be by now, at most
     forget: float = 5.0  # s
 
 
@@ -42,11 +46,21 @@ class RiderSettings:
 class _Ride:
     stamp: int = 0
     foot: Pair = (0.0, 0.0)
-    counts: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=300))
+    pace: Pair = (0.0, 0.0)  # px/s
+    began: int = 0  # ns, first look with a count
+    counted: int = 0  # and the last one
+    seconds: dict[tuple[int, int], float] = field(default_factory=dict)  # by count
+    looks: dict[tuple[int, int], int] = field(default_factory=dict)  # images, likewise
     trail: deque[Pair] = field(default_factory=lambda: deque(maxlen=300))
     inside: bool = False  # its foot was in the zone
     reported: bool = False
-    bad: int = 0  # of the counts, those that offend
+
+    def begin(self) -> None:
+        """Nothing is known of this one."""
+        self.pace, self.began, self.counted, self.inside = (0.0, 0.0), 0, 0, False
+        self.seconds.clear()
+        self.looks.clear()
+        self.trail.clear()
 
 
 class Riders:
@@ -84,13 +98,14 @@ class Riders:
         inside = set(feet_inside(tracks, self._region, self._kinds))
         for row in np.flatnonzero((tracks.kind == RoadUserKind.MOTORCYCLE) & real(tracks)).tolist():
             user = tracks[row]
+            ride = self._rides.touch(user.track_id, tracks.stamp)
+            self._follow(ride, user, tracks.stamp)
             counts = self.counts(user)
             if counts is None or _headless(user, tracks):
                 continue
             self._counted = True
             if user.height < self.settings.height:
                 continue
-            ride = self._rides.touch(user.track_id, tracks.stamp)
             self._look(ride, user, counts, tracks.stamp)
             ride.inside |= row in inside and not no_foot(user, tracks)
             ready = ride.inside and not ride.reported
@@ -118,59 +133,63 @@ class Riders:
         """The measured number, what is allowed, and what was counted in words."""
         raise NotImplementedError
 
-    def _look(self, ride: _Ride, user: RoadUser, counts: tuple[int, int], stamp: int) -> None:
-        s = self.settings
-        if ride.stamp and (
-            stamp - ride.stamp > s.gap * SECOND
-            or geometry.distance(ride.foot, user.foot) > s.leap * geometry.size(user.box)
-        ):
-            ride.counts.clear()
-            ride.trail.clear()
-            ride.bad = 0
-            ride.inside = False
+    def _follow(self, ride: _Ride, user: RoadUser, stamp: int) -> None:
+        """Its way, counted or not; who leaps off it is another one."""
+        s, seconds = self.settings, (stamp - ride.stamp) / SECOND
+        (x, y), (dx, dy) = ride.foot, ride.pace
+        off = geometry.distance((x + seconds * dx, y + seconds * dy), user.foot)
+        if ride.stamp and (seconds > s.gap or off > s.leap * geometry.size(user.box)):
+            ride.begin()
+        elif ride.stamp and seconds > 0:
+            ride.pace = (user.foot[0] - x) / seconds, (user.foot[1] - y) / seconds
         ride.stamp, ride.foot = stamp, user.foot
-        if len(ride.counts) == ride.counts.maxlen:
-            ride.bad -= self.offends(*ride.counts[0][1:])
-        ride.counts.append((stamp, *counts))
-        ride.bad += self.offends(*counts)
+
+    def _look(self, ride: _Ride, user: RoadUser, count: tuple[int, int], stamp: int) -> None:
+        count = min(count[0], _MOST), min(count[1], _MOST)
+        seconds = (stamp - ride.counted) / SECOND if ride.counted else 0.0
+        ride.began = ride.began or stamp
+        ride.counted = stamp
+        ride.seconds[count] = ride.seconds.get(count, 0.0) + min(seconds, self.settings.look)
+        ride.looks[count] = ride.looks.get(count, 0) + 1
         ride.trail.append(user.foot)
 
     def _judge(self, ride: _Ride, user: RoadUser, tracks: Tracks) -> Finding | None:
         s = self.settings
-        if len(ride.counts) < s.looks:
+        accusing = {count: n for count, n in ride.looks.items() if self.offends(*count)}
+        looks, guilty = sum(ride.looks.values()), sum(accusing.values())
+        if looks < s.looks or guilty < s.share * looks:
             return None
-        if ride.bad < s.share * len(ride.counts):
+        count = max(sorted(accusing), key=lambda c: ride.seconds[c])
+        acquitting = sum(t for c, t in ride.seconds.items() if c not in accusing)
+        if ride.seconds[count] - s.against * acquitting < s.proof:
             return None
-        stamps = np.array([stamp for stamp, _, _ in ride.counts])
-        guilty = np.array([self.offends(r, h) for _, r, h in ride.counts])
-        turn = (stamps - stamps[0]) // int(s.turn * SECOND)
-        turns = np.unique(turn)
-        against = np.array([guilty[turn == t].mean() > 0.5 for t in turns])
-        proof = against.sum() - s.against * (~against).sum()
-        if proof < s.turns or guilty.mean() < s.share:
-            return None
-        return self._finding(ride, user, tracks, guilty)
+        return self._finding(ride, user, tracks, count, accusing)
 
-    def _finding(self, ride: _Ride, user: RoadUser, tracks: Tracks, guilty: np.ndarray) -> Finding:
-        accusing = [tuple(c[1:]) for c, bad in zip(ride.counts, guilty, strict=True) if bad]
-        riders, helmets = max(sorted(set(accusing)), key=accusing.count)
-        measured, limit, words = self.describe(riders, helmets)
-        numbers = [self.describe(*count)[0] for count in accusing]
-        started = ride.counts[0][0]
+    def _finding(
+        self,
+        ride: _Ride,
+        user: RoadUser,
+        tracks: Tracks,
+        count: tuple[int, int],
+        accusing: dict[tuple[int, int], int],
+    ) -> Finding:
+        measured, limit, words = self.describe(*count)
+        numbers = [self.describe(*other)[0] for other in accusing]
+        looks, guilty = sum(ride.looks.values()), sum(accusing.values())
         return self.place.find(
             self.type,
             user,
             tracks,
-            started,
+            ride.began,
             trail=trail_of(list(ride.trail), tracks),
             measured=measured,
             measured_low=min(numbers),
             measured_high=max(numbers),
             limit=limit,
-            confidence=min(user.confidence, float(guilty.mean())),
+            confidence=min(user.confidence, guilty / looks),
             explanation=(
-                f"On the motorcycle {words} were counted; {len(accusing)} of {len(guilty)} images "
-                f"over {(tracks.stamp - started) / SECOND:.1f} s say that this is not allowed."
+                f"On the motorcycle {words} were counted; {guilty} of {looks} images "
+                f"over {(tracks.stamp - ride.began) / SECOND:.1f} s say that this is not allowed."
             ),
         )
 

@@ -5,15 +5,15 @@ finding for the motorcycle; a human sees in the pictures who it was.
 
          o   (H)        riders 2, helmets 1
         /|\\--/|\\
-      __/ \\__/ \\__      half-seconds vote, each by the majority of its images
+      __/ \\__/ \\__      seconds that show the same give evidence (core/riders.py)
        O       O
 
 Refuses when
 - nobody counts helmets (the detector has no model of them): the rule is silent and says so;
 - it was counted in too few images, or over too short a time;
 - the box is small, or cut at its top or side by the image's border: heads may be outside;
-- half-seconds that saw a helmet on every head weigh more than those that did not: of five
-  none may, of eight one; or more than a quarter of the images did.
+- one count that offends was not seen for 1.6 s, and 1.5 times as long again as a lawful one;
+  or more than a quarter of the images saw a helmet on every head.
 Works in any view: a camera that has been turned still sees heads.
 """
 

@@ -4,15 +4,16 @@ UU 22/2009 Art. 292 with 106(9): a motorcycle without sidecar carries one passen
 
         o  o  o         riders 3
        /|\\/|\\/|\\
-      _/ \\/_\\/ \\__      half-seconds vote, each by the majority of its images
+      _/ \\/_\\/ \\__      seconds that show the same give evidence (core/riders.py)
        O       O
 
 Refuses when
 - nobody counts riders: the rule is silent and says so;
 - it was counted in too few images, or over too short a time;
 - the box is small, or cut at its top or side by the image's border;
-- of five half-seconds one, or of eight two, saw two riders or fewer, or more than a quarter of
-  the images did: somebody who walks behind a motorcycle is counted on it now and then.
+- one number above two was not seen for 1.6 s, and 1.5 times as long again as two or fewer, or
+  more than a quarter of the images saw two or fewer: somebody who walks behind a motorcycle is
+  counted on it now and then.
 Works in any view: a camera that has been turned still sees people.
 """
 
