@@ -43,6 +43,7 @@ ELSEWHERE = {
     "backup": ("bconnect_bringup.backup:backup", "a site's memory in one file"),
     "restore": ("bconnect_bringup.backup:restore", "a backup where no site is"),
     "city": ("bconnect_bringup.city", "several sites on many hosts: plan, up, status"),
+    "city": ("bconnect_bringup.city", "several sites on many hosts: plan, up, status"),
     "law": ("bconnect_bringup.legal", "what would be cited on a day, and what is uncertain"),
 }
 NUMBER = re.compile(r"BC-(?P<site>[a-z][a-z0-9_]*)-\d{4}-\d+")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bconnect_site.city import CityFile
 from bconnect_site.fleet import Fleet
 from bconnect_site.law import CatalogueFile
 from bconnect_site.model import Site
@@ -24,6 +25,7 @@ FILES: dict[str, type[BaseModel]] = {
     "phrases.schema.json": PhrasesFile,
     "plates.schema.json": PlatesFile,
     "regions.schema.json": RegionFile,
+    "city.schema.json": CityFile,
 }
 
 
