@@ -19,7 +19,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from bconnect_camera.driver_node import CameraDriver
 from bconnect_node import qos, stamps
 from bconnect_node.base import BconnectNode
-from bconnect_node.frames import FrameSubscription, from_image
+from bconnect_node.frames import FrameSubscription
+from bconnect_node.images import from_image
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import EvidenceKind
 
