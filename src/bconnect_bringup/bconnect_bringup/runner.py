@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 
@@ -10,7 +11,9 @@ from bconnect_bringup.console import Console
 from bconnect_bringup.prepare import Prepared
 from bconnect_bringup.supervisor import Patience, Supervisor
 from bconnect_node.environment import middleware_env
+from bconnect_node.heartbeat import Heartbeat
 from bconnect_site.errors import ConfigError
+from bconnect_site.notify import Systemd
 
 HOST = (sys.executable, "-m", "bconnect_node.host")
 
@@ -72,9 +75,12 @@ def up(prepared: Prepared, *, command: tuple[str, ...] = HOST) -> int:
     if elsewhere:
         console.say(f"not started here, they belong to other hosts: {', '.join(sorted(elsewhere))}")
     supervisor.start()
-    refusal = None
+    refusal, systemd, heart = None, Systemd(time.monotonic), Heartbeat()
     while not stop.reason and refusal is None:
         refusal = supervisor.step()
+        systemd.tend(supervisor.trouble(), ready=systemd.ready or supervisor.beating())
+        heart.beat()
+    systemd.stopping()
     orderly = supervisor.stop(stop.reason or "a process refused to start")
     console.close()
     os.close(prepared.lock)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bconnect_bringup.backoff import Backoff
 from bconnect_bringup.child import Child
 from bconnect_bringup.console import Console, plain
+from bconnect_node.heartbeat import VARIABLE as HEARTBEAT
 
 MARK = "bconnect: "  # in front of a sentence that refuses
 REFUSED = 2  # exit code of a process that will not start with this configuration
@@ -31,13 +32,17 @@ class Patience:
     """Seconds: to stop everything, and what a restart waits.
 
     Who ran for `healthy` s and died was struck by something and is wanted back at once; who dies
-    again and again soon after its start waits longer and longer.
+    again and again soon after its start waits longer and longer. Who has beaten and is `silent`
+    for so long hangs, and is killed. Who could not be cured for `cure` s is for whoever
+    supervises us.
     """
 
     stop: float = 4.5
     first: float = 0.1
     longest: float = 30.0
     healthy: float = 10.0
+    silent: float = 30.0
+    cure: float = 240.0
 
 
 @dataclass(slots=True)
@@ -48,6 +53,9 @@ class _Watched:
     started: float = 0.0  # monotonic, s
     starts: int = 0
     due: float = math.inf  # monotonic, s: when to start again
+    pipe: int = -1  # its heartbeats
+    beat: float = math.nan  # monotonic, s: the last of this run
+    well: float = math.nan  # monotonic, s: when it was last known to be well
 
 
 class Supervisor:
@@ -90,6 +98,12 @@ class Supervisor:
                 if now >= watched.due:
                     self._start(watched)
                 continue
+            if now - watched.beat > self._patience.silent:
+                self._console.say(
+                    f"{watched.job.name} gave no sign of life for "
+                    f"{self._patience.silent:g} s: killed"
+                )
+                watched.child.kill()
             code = watched.child.exit_code()
             if code is None:
                 continue
@@ -101,6 +115,18 @@ class Supervisor:
     def running(self) -> dict[str, int]:
         """Names and process ids of what runs now."""
         return {w.job.name: w.child.pid for w in self._watched if w.child is not None}
+
+    def beating(self) -> bool:
+        """Whether every process has given a sign of life since it was started."""
+        return all(w.child is not None and not math.isnan(w.beat) for w in self._watched)
+
+    def trouble(self) -> str:
+        """Which process could not be cured by starting it again, one sentence; "" for none."""
+        now = time.monotonic()
+        for watched in self._watched:
+            if watched.starts and now - watched.well > self._patience.cure:
+                return f"{watched.job.name} has not been well for {now - watched.well:.0f} s"
+        return ""
 
     def stop(self, reason: str) -> bool:
         """Stops stage after stage, then kills what is left. True when nothing had to be killed."""
@@ -144,16 +170,29 @@ class Supervisor:
     def _start(self, watched: _Watched) -> None:
         watched.started = time.monotonic()
         watched.starts += 1
+        watched.beat = math.nan
+        if math.isnan(watched.well):
+            watched.well = watched.started
+        watched.pipe, theirs = os.pipe()
+        os.set_blocking(watched.pipe, False)
         try:
-            watched.child = Child(watched.job.command, self._env, self._keep_open)
+            watched.child = Child(
+                watched.job.command,
+                {**self._env, HEARTBEAT: str(theirs)},
+                (*self._keep_open, theirs),
+            )
         except OSError as error:
+            os.close(watched.pipe)
             wait = watched.backoff.after(0.0)
             watched.due = watched.started + wait
             self._console.say(
                 f"{watched.job.name} could not be started: {error}; trying again in {wait:g} s"
             )
             return
+        finally:
+            os.close(theirs)
         self._selector.register(watched.child.stream, selectors.EVENT_READ, watched)
+        self._selector.register(watched.pipe, selectors.EVENT_READ, watched)
 
     def _ended(self, watched: _Watched, code: int, now: float) -> str | None:
         assert watched.child is not None
@@ -174,8 +213,20 @@ class Supervisor:
             return
         for key, _ in self._selector.select(timeout):
             watched: _Watched = key.data
-            if watched.child is not None:
+            if key.fd == watched.pipe:
+                self._feel(watched)
+            elif watched.child is not None:
                 self._drain(watched)
+
+    def _feel(self, watched: _Watched) -> None:
+        try:
+            felt = os.read(watched.pipe, 4096)
+        except BlockingIOError:
+            return
+        if felt:
+            watched.beat = watched.well = time.monotonic()
+        else:  # it closed its end: a program that has no heart
+            self._selector.unregister(watched.pipe)
 
     def _drain(self, watched: _Watched) -> None:
         assert watched.child is not None
@@ -195,6 +246,9 @@ class Supervisor:
         last = [plain(line) for line in watched.child.last_lines]
         watched.child.close()
         watched.child = None
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(watched.pipe)
+        os.close(watched.pipe)
         return last
 
 

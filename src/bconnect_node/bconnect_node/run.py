@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from bconnect_node import base, environment, selftest, shm
+from bconnect_node.heartbeat import Heartbeat
 from bconnect_node.interfaces import check_messages
 from bconnect_node.security import check_security
 from bconnect_site.errors import ConfigError
@@ -114,8 +115,9 @@ class Runner:
 
     def spin(self) -> None:
         """Runs callbacks until stop(). Raises the ConfigError a node ended itself with."""
-        failures = 0
+        failures, heart = 0, Heartbeat()
         while rclpy.ok() and not self._stop.is_set():
+            heart.beat()
             # spin() without a timeout hangs in some builds, at full load and deaf to signals.
             self._waiting = Future()
             if self._stop.is_set():
