@@ -4,12 +4,14 @@
 # make setup   only what the others do first; safe to repeat, does nothing twice
 #
 # LIGHT=1             no torch, no ultralytics: a few hundred MB, ONNX Runtime detects
+# JOBS=2              tests run in so many processes at once
 # ROS_DISTRO=jazzy    the other ROS 2 release that comes as wheels (default: kilted)
 
 SHELL := /bin/bash
 ROS_DISTRO ?= kilted
 LIGHT ?= 0
 PYTEST_ARGS ?=
+JOBS ?= 2
 SETUP := BCONNECT_DISTRO=$(ROS_DISTRO) BCONNECT_LIGHT=$(LIGHT) tools/setup.sh
 BCONNECT := BCONNECT_DISTRO=$(ROS_DISTRO) ./bconnect
 
@@ -29,7 +31,7 @@ run:
 
 test:
 	@$(SETUP) test
-	@$(BCONNECT) python -m pytest tests $(PYTEST_ARGS)
+	@$(BCONNECT) python -m pytest tests -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint:
 	@$(SETUP) test
