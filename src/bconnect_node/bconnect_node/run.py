@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
@@ -75,6 +76,7 @@ class Runner:
         self._nodes: list[Any] = []
         self._stop = threading.Event()
         self._waiting: Any = None  # the future spin() waits for
+        self._heart = Heartbeat()
 
     def build(self, factories: Sequence[Factory]) -> None:
         """Makes the nodes, in order. Raises ConfigError."""
@@ -86,6 +88,10 @@ class Runner:
     def add(self, node: Any) -> None:
         """Runs a node from now on, and destroys it at the end."""
         node.on_fatal = self.stop
+        if not self._nodes:
+            # Not in spin()'s loop: an executor that never rests does not come back to it.
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            node.create_timer(WAKE, self._heart.beat, clock=steady)
         self._nodes.append(node)
         self._executor.add_node(node)
         if getattr(node, "fatal", None) is not None:  # a worker was quicker than we
@@ -115,9 +121,8 @@ class Runner:
 
     def spin(self) -> None:
         """Runs callbacks until stop(). Raises the ConfigError a node ended itself with."""
-        failures, heart = 0, Heartbeat()
+        failures = 0
         while rclpy.ok() and not self._stop.is_set():
-            heart.beat()
             # spin() without a timeout hangs in some builds, at full load and deaf to signals.
             self._waiting = Future()
             if self._stop.is_set():
