@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -216,6 +217,40 @@ def test_what_a_command_centre_decides_is_published(graph, database, violation, 
     # its own are not said twice
     answer = graph.call(ReviewCitation, "review_citation", review(number, 2))
     assert not answer.success and len(heard) == 2
+
+
+@pytest.mark.parametrize("since", ["", "since: 2026-09-22"])
+def test_what_is_the_centres_to_decide_is_not_decided_here(
+    graph, database, tmp_path, violation, measure, wait_for, since
+):
+    """A case has one place where it is decided, by its local day: no citation is confirmed twice."""
+    path = tmp_path / "demo.yaml"
+    key = "age1" + "q" * 58
+    path.write_text(
+        f"{SITE}centre: {{url: 'https://centre/intake', key: centre.pub, recipient: {key}, {since}}}"
+    )
+    frozen = str(freeze(load_site(path), tmp_path / "frozen.yaml"))
+    before = int(datetime(2026, 9, 21, 23, 59, 59, tzinfo=ZONE).timestamp()) * S
+    ledger = Ledger(database, ZONE, "demo")
+    old, new, spoken_for = (
+        ledger.store_violation(violation(n, stamp=stamp), stamp)
+        or ledger.store_measure(replace(measure(n), stamp=stamp), stamp)
+        for n, stamp in ((1, before), (2, before + S), (3, before + S))
+    )
+    ledger.review(Decision(spoken_for[0].number, CitationStatus.CONFIRMED, "Sari"), before + 2 * S)
+    ledger.close()
+    node = graph.citation(database=database, site_file=frozen, evidence_dir="")
+    wait_for(lambda: "centre.since: 1 cases up to 2026-09-22" in node.health.last_error)
+
+    def decided(number: str, decision: int):
+        return graph.call(ReviewCitation, "review_citation", review(number, decision))
+
+    request = ReviewCitation.Request
+    for decision in (request.DECISION_CONFIRM, request.DECISION_REJECT, request.DECISION_WITHDRAW):
+        answer = decided(new[0].number, decision)
+        assert not answer.success and "hands its cases to the command centre" in answer.message
+    assert decided(old[0].number, request.DECISION_CONFIRM).success == bool(since)
+    assert decided(spoken_for[0].number, request.DECISION_WITHDRAW).success  # what was done here
 
 
 def test_own_lines_are_not_news(database, violation, measure):

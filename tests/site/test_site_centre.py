@@ -36,7 +36,10 @@ def test_a_site_with_a_centre_has_a_spool_in_a_process_of_its_own(tmp_path: Path
     assert spool.process == "spool" and spool.target == "bconnect_spool.spool_node:Spool"
     assert spool.parameters["url"] == "${CENTRE}"
     assert spool.parameters["centre_key"] == str(tmp_path / "keys" / "centre.pub")
-    assert spool.parameters["rate"] == 5000.0
+    assert spool.parameters["rate"] == 5000.0 and spool.parameters["since"] == ""
+    dated = f"centre: {{url: 'https://x', key: k, recipient: {AGE}, since: 2026-11-24}}"
+    (spool,) = (n for n in planned(tmp_path, dated).nodes if n.name == "spool")
+    assert spool.parameters["since"] == "2026-11-24"
 
 
 @pytest.mark.parametrize(

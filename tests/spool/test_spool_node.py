@@ -16,8 +16,8 @@ from bconnect_site.keys import Keyring, public_pem
 from bconnect_spool.spool_node import Spool
 
 
-def sealed(store: Path, id_: str) -> Path:
-    folder = store / "2026-11-24" / id_
+def sealed(store: Path, id_: str, day: str = "2026-11-24") -> Path:
+    folder = store / day / id_
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")
     (folder / "scene.jpg").write_bytes(id_.encode() * 300)
@@ -47,6 +47,8 @@ def test_what_is_sealed_arrives_and_what_was_missed_too(
     wait_for: Callable[..., Any],
 ) -> None:
     sealed(tmp_path / "evidence", "aa-1")
+    sealed(tmp_path / "evidence", "aa-0", "2026-11-23")  # decided here, not there
+    parameters["since"] = "2026-11-24"
     probe = ros.node("probe", f"/{UNIT}")
     violations = probe.create_publisher(Violation, "violations", qos.RECORD)
     node = ros.add(Spool, namespace=f"/{UNIT}", parameter_overrides=parameters)

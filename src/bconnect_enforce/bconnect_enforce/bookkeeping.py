@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import func, select
+
 from bconnect_enforce.adapters import evidence_store
 from bconnect_enforce.adapters.ledger import Ledger
+from bconnect_enforce.adapters.ledger.tables import citations
+from bconnect_enforce.core.case import Case
+from bconnect_enforce.core.citation import Decision
 from bconnect_enforce.core.reasons import local_time
 from bconnect_enforce.core.records import Citation, RuleTrust, Violation
 from bconnect_enforce.core.retention import Erasure
 from bconnect_enforce.core.trust import Marks
+from bconnect_site.centre import CentreSettings
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
-from bconnect_site.kinds import ViolationType, from_word
+from bconnect_site.kinds import CitationStatus, ViolationType, from_word
 from bconnect_site.ledger import TrustSettings
 
 
@@ -56,6 +62,42 @@ def marks_of(settings: TrustSettings) -> Marks:
         least=settings.least,
         window=settings.window,
         window_days=settings.days,
+    )
+
+
+def handed_over(
+    decision: Decision, case: Case | None, centre: CentreSettings, zone: ZoneInfo
+) -> str:
+    """Why a decision is not this ledger's to write, since the command centre decides that case;
+    empty: it is. What was confirmed here may be withdrawn here, whoever decides from now on."""
+    if case is None or case.last.status is CitationStatus.CONFIRMED:
+        return ""
+    if not centre.decides(local_day(case.violation.offence.stamp, zone)):
+        return ""
+    return (
+        f"{decision.number}: this site hands its cases to the command centre; decide it there "
+        "under the centre's number"
+    )
+
+
+def decided_here(ledger: Ledger, site: str, centre: CentreSettings, zone: ZoneInfo) -> str:
+    """That cases which are sent to the centre were confirmed in this ledger before, a sentence;
+    empty: none were. Raises LedgerError."""
+    day = centre.since.isoformat() if centre.since else "1970-01-02"
+    withdrawn = select(citations.c.number).where(citations.c.status == CitationStatus.WITHDRAWN)
+    query = select(func.count(), func.max(citations.c.violation_stamp)).where(
+        citations.c.site == site,
+        citations.c.status == CitationStatus.CONFIRMED,
+        citations.c.violation_stamp >= moment(day, zone),
+        citations.c.number.not_in(withdrawn),
+    )
+    with ledger.reading() as connection:
+        count, last = connection.execute(query).one()
+    if not count:
+        return ""
+    return (
+        f"centre.since: {count} cases up to {local_day(last, zone)} were confirmed in this ledger "
+        "and go to the centre, too; where it keeps a ledger of its own, set a later day"
     )
 
 

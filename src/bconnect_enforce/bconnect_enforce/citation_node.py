@@ -66,6 +66,8 @@ class CitationNode(BconnectNode):
         self._days = site.evidence.retention_days if site else 0
         marks = bookkeeping.marks_of(site.ledger.trust) if site else Marks()
         self._trust = bookkeeping.TrustWatch(marks)
+        self._centre = site.centre if site else None
+        self._zone = bookkeeping.zone_of(self.params.timezone)
         self._weighing = False
         self._others = bookkeeping.LineWatch()
         orders = self.params.orders_dir
@@ -92,8 +94,7 @@ class CitationNode(BconnectNode):
     def _open(self) -> Ledger:
         url = bookkeeping.database_of(self.params.database)
         try:
-            zone = bookkeeping.zone_of(self.params.timezone)
-            return Ledger(url, zone, self.params.site, patient=True)
+            return Ledger(url, self._zone, self.params.site, patient=True)
         except LedgerError as error:
             raise ConfigError(str(error)) from error
 
@@ -231,6 +232,10 @@ class CitationNode(BconnectNode):
     def _current(self) -> list[Citation]:
         """What is there, once more for those who start with us; others' lines from here on."""
         self._others.begin(self._ledger)
+        if self._centre is not None:
+            site = self.params.site
+            if why := bookkeeping.decided_here(self._ledger, site, self._centre, self._zone):
+                self.health.error(why)
         return self._ledger.current()
 
     def _follow_soon(self) -> None:
@@ -255,6 +260,12 @@ class CitationNode(BconnectNode):
         self.health.set("waiting", len(self._backlog))
 
     def _review(self, review: Review) -> list[Citation]:
+        if self._centre is not None:
+            decision = review.decision
+            case = self._ledger.case(decision.number)
+            if why := bookkeeping.handed_over(decision, case, self._centre, self._zone):
+                review.refuse(why)
+                return []
         lines = review.write(self._ledger)
         if lines:
             self._weigh_soon()

@@ -36,6 +36,12 @@ class Review:
         finally:
             self.lock.release()
 
+    def refuse(self, sentence: str) -> None:
+        """Answers without writing."""
+        with self.lock:
+            if not self.answer.done():
+                self.answer.set_result(sentence)
+
     def write(self, ledger: Ledger) -> list[Citation]:
         """Raises LedgerBusy where it is to be tried again; then the same line comes of it."""
         with self.lock:

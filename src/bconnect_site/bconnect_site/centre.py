@@ -1,6 +1,7 @@
 """The command centre a site sends its sealed violations to."""
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -32,6 +33,11 @@ class CentreSettings(Strict):
     recipient: Annotated[str, AfterValidator(_recipient)] = Field(
         description="the age public key parcels are encrypted to"
     )
+    since: date | None = Field(
+        default=None,
+        description="local day of offences from which on the centre decides and not this site's "
+        "own ledger, and from which on they are sent; none: all",
+    )
     ca: Text | None = Field(default=None, description="certificate to trust (PEM); none: system's")
     rate: float = Field(default=0.0, ge=0.0, description="bytes/s at most; 0: no cap")
     most_bytes: int = Field(default=20 << 30, ge=1 << 20, description="bytes that may wait")
@@ -43,3 +49,7 @@ class CentreSettings(Strict):
     erase_hours: float = Field(
         default=24.0, ge=0.0, le=87600.0, description="h a sealed folder is kept after that"
     )
+
+    def decides(self, day: date) -> bool:
+        """Whether cases of a local day are the centre's."""
+        return self.since is None or day >= self.since

@@ -271,6 +271,7 @@ def _spool(loaded: LoadedSite, layout: StateLayout) -> list[NodeSpec]:
         "ca": str(resolve_path(loaded, centre.ca)) if centre.ca else "",
         "rate": centre.rate,
         "most_bytes": centre.most_bytes,
+        "since": centre.since.isoformat() if centre.since else "",
         "erase": centre.erase,
         "erase_hours": centre.erase_hours,
     }

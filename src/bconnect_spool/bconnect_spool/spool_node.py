@@ -53,6 +53,7 @@ class SpoolParams:
     recipient: str = field(description='the centre\'s age public key, "age1..."')
     ca: str = field("", "certificate to trust (PEM); empty: the system's")
     rate: float = field(0.0, "bytes/s at most; 0: no cap", minimum=0.0)
+    since: str = field("", "local day (ISO) from which on cases are the centre's; empty: all")
     most_bytes: int = field(20 << 30, "of what waits", minimum=1 << 20)
     remember_days: int = field(90, "receipts are kept", minimum=1)
     erase: str = field("never", "sealed folders", choices=("never", "received", "packed"))
@@ -142,6 +143,8 @@ class Spool(BconnectNode):
         folder = (self._store / manifest).resolve().parent
         if self._store.resolve() not in folder.parents or not (folder / MANIFEST).is_file():
             self.health.error(f"violation {id_[:64]}: {manifest[:128]}: is not in the store")
+            return
+        if folder.parent.name < self.params.since:  # <site>/<local day>/<id>: this site decides it
             return
         try:
             if self._packer.pack(id_, folder, stamp):
