@@ -44,6 +44,12 @@ def test_least_that_convinces(kind: str, sight: Sight, took: float, why: str) ->
     assert left_out(seen(kind, sight, took), None) == why
 
 
+def test_what_nobody_could_decide_is_hidden() -> None:
+    clear = seen("red_light", (1.0, 1.0, 1.0))
+    assert left_out(clear, None) == ""
+    assert left_out(replace(clear, doubt="may have made way"), None) == "hidden"
+
+
 def test_one_camera_is_enough_if_it_was_to_judge() -> None:
     told = seen("speeding", (0.0, 0.0, 0.0), cameras=("utara", "timur"))
     told = replace(told, sight={"utara": (0.0, 0.0, 0.0), "timur": (0.0, 2.0, 0.0)})

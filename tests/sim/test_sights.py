@@ -31,6 +31,11 @@ def seen(
     return Seen(one, one, np.array([box]), np.array([visible]), np.array([cut]), np.array([whole]))
 
 
+def tall(height: float) -> Seen:
+    box = (300.0, 100.0, 340.0, 100.0 + height)
+    return seen(box, box, whole=box)
+
+
 def sight(kind: str, *looks: Seen | None, end: float = 2.0) -> tuple[float, float, float]:
     """Looks one after another, 10 a second, of an event from 1 s on."""
     sights = Sights(["jalan"], RATE)
@@ -60,8 +65,8 @@ def test_before_during_and_after_are_told_apart() -> None:
         (seen(cut=(300.0, 113.0, 340.0, 160.0)), True, False),  # its heads are
         (seen(box=(300.0, 100.0, 315.0, 160.0)), False, False),  # most is beyond the picture
         (seen(cut=(300.0, 100.0, 340.0, 115.0)), False, False),  # 15 px are left
-        (seen((300.0, 90.0, 340.0, 110.0), (300.0, 90.0, 340.0, 110.0),
-              whole=(300.0, 90.0, 340.0, 110.0)), True, False),  # too small for heads
+        (tall(49.0), True, False),  # too coarse for heads: 62.5 px/m are 50 px of 1.6 m
+        (tall(51.0), True, True),
     ],
 )  # fmt: skip
 def test_clear_sight(look: Seen, foot: bool, heads: bool) -> None:

@@ -165,6 +165,21 @@ def test_who_makes_way_for_an_ambulance_is_lawful() -> None:
     assert kinds(watch([LINE, BOX], yielding, far, word=red_from(2.0))) == ["stop_line"]
 
 
+@pytest.mark.parametrize(
+    ("begin", "doubt"),
+    [
+        (-140.0, "may have made way"),  # 70 m behind 6 s later
+        (-240.0, ""),  # too late to be its reason
+        (60.0, "may have made way"),  # it has just gone
+        (110.0, ""),
+    ],
+)
+def test_who_may_have_made_way_cannot_be_decided(begin: float, doubt: str) -> None:
+    ambulance = car(drive(10.0, begin=begin, y=4.0), "a", emergency=True)
+    found = watch([LINE, BOX], car(drive(10.0, stop=4.5)), ambulance, word=red_from(2.0))
+    assert [(t.kind, t.doubt) for t in found.violations] == [("stop_line", doubt)]
+
+
 def test_an_ambulance_on_duty_may() -> None:
     found = watch([LINE, BOX], car(drive(10.0), emergency=True), word=red_from(2.0))
     assert kinds(found) == [] and whys(found, "red_light")
@@ -310,6 +325,15 @@ def test_marking_is_crossed_by_the_middle() -> None:
     assert kinds(watch([place], car(lambda t: (5.0 * t, 2.0 + 0.5 * t)))) == ["lane_marking"]
     assert kinds(watch([place], car(lambda t: (5.0 * t, 3.6)))) == []  # on the line only
     assert kinds(watch([place], car(lambda t: (5.0 * t - 80.0, 2.0 + 0.5 * t)))) == []  # before it
+
+
+@pytest.mark.parametrize(("x", "doubt"), [(0.5, True), (1.5, False), (59.2, True), (30.0, False)])
+def test_at_the_end_of_a_marking_nobody_can_tell(x: float, doubt: bool) -> None:
+    place = Place("m", "lane_marking", line=((0.0, 4.0), (60.0, 4.0)))
+    crossing = car(lambda t: (5.0 * t + x - 20.0, 2.0 + 0.5 * t))  # at x after 4 s
+    (truth,) = watch([place], crossing).violations
+    assert truth.doubt == ("close to the line's end" if doubt else "")
+    assert truth.x == pytest.approx(x, abs=0.01) and truth.y == pytest.approx(4.0, abs=0.01)
 
 
 def _turn(degrees_: float, x: float = 20.0) -> Path:

@@ -160,7 +160,7 @@ class _Run:
         salt = f"{self.setting.site}/{self.day}"
         self.gates = Gates(views, corridor.places, salt, seed, self.noise)
         self.held: list[Sighting] = []
-        self.sights = Sights(names, self.rate)
+        self.sights = Sights(names, self.rate, size[0] / picture.width)
 
     def run(self, progress: Progress | None) -> None:
         loaded = load_site(write_site(self.folder, self.setting))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bconnect_detect.core import geometry
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.calibration import Calibration
+from bconnect_site.giving_way import AFTER, NEAR
 
 SURE = 0.5  # how sure a road user must be one with warning lights
 Vector = NDArray[np.float64]
@@ -22,8 +23,8 @@ Vector = NDArray[np.float64]
 class EmergencySettings:
     """How far and how long others may be giving way."""
 
-    near: float = 70.0  # m
-    hold: float = 3.0  # s after it was last seen there
+    near: float = NEAR  # m
+    hold: float = AFTER  # s after it was last seen there
     keep: float = 60.0  # s
     capacity: int = 1024
 

@@ -87,6 +87,7 @@ class Event:
     speed: float = nan
     limit: float = nan
     why: str = ""
+    doubt: str = ""  # why nobody could decide it by looking; empty: one could
     # By camera, s of clear sight in the second before, during and in the second after.
     sight: Mapping[str, tuple[float, float, float]] | None = None  # None: not told
     plates: Mapping[str, str] = field(default_factory=dict)  # by gate
@@ -128,6 +129,7 @@ def event_of(plain: Any) -> Event:
         road_user=values.text("road_user", ""),
         place=values.text("place", ""),
         why=values.text("why", ""),
+        doubt=values.text("doubt", ""),
         x=values.number("x"),
         y=values.number("y"),
         speed=values.number("speed"),

@@ -9,6 +9,9 @@ offence of a kind takes stands here. The least that could convince a human, not 
 - how fast or which way it drove: a second of its way, or half of it where that is shorter;
 - who sat on a motorcycle: half a second of heads;
 - a section: the plate at both gates.
+
+Beside that the maker of the truth may call an event undecidable (``doubt``): who crosses a line
+with an ambulance about may be making way, and near its end a line is hardly crossed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,11 +66,14 @@ def left_out(event: Event, watched: Watched | None) -> str:
     """Why an event is not counted; COUNTED: it is.
 
     NOWHERE: no camera that was to judge it had its place in the picture; HIDDEN: none had it in
-    clear sight, or a gate none; PLATE: a plate that could be seen was not read, or misread.
+    clear sight, a gate none, or looking could not decide it; PLATE: a plate that could be seen was
+    not read, or misread.
     """
     cameras = [camera for camera in event.cameras if _asked(event, watched, camera)]
     if not cameras:
         return NOWHERE
+    if event.doubt:
+        return HIDDEN
     if event.plates:
         words = set(event.plates.values())
         return HIDDEN if "hidden" in words else PLATE if words - {"read"} else COUNTED

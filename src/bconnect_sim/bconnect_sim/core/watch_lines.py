@@ -179,7 +179,8 @@ class MarkingWatch:
         if share is not None:
             time = scene.before + share * (scene.time - scene.before)
             why = "made way for an ambulance" if scene.yields(vehicle) else ""
-            points = ((vehicle.x, vehicle.y),)
+            x = last.x + share * (vehicle.x - last.x)
+            points = ((x, last.y + share * (vehicle.y - last.y)),)
             self._tell(self.place, Note("lane_marking", vehicle, time, time, points, why))
 
     def gone(self, name: str, time: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_sim.core.doubts import Doubts
 from bconnect_sim.core.errands import tolerance
 from bconnect_sim.core.network import contains
 from bconnect_sim.core.people import active
@@ -74,6 +75,7 @@ class TruthRecorder:
         self._turns: dict[str, tuple[float, float, float]] = {}  # turned, since, straight since
         self._hours: dict[tuple[str, int], bool] = {}
         self._outcome = Outcome()
+        self._doubts = Doubts(stage.corridor.places)
 
     def observe(self, moment: Moment) -> None:
         """Takes in the next moment."""
@@ -86,6 +88,7 @@ class TruthRecorder:
             tuple(v for v in vehicles if v.emergency),
             tuple(v for v in vehicles if v.speed > FAST),
         )  # fmt: skip
+        self._doubts.look(time, scene.ambulances)
         for number, rows in enumerate(self._rows(at)):
             watch, old = self._watches[number], self._near[number]
             if not rows and not old:
@@ -111,6 +114,7 @@ class TruthRecorder:
             for name in sorted(names):
                 watch.gone(name, self._time)
             names.clear()
+        self._outcome.violations[:] = map(self._doubts.tell, self._outcome.violations)
         for events in (self._outcome.violations, self._outcome.lawful):
             events.sort(key=lambda t: (t.start, t.kind, t.vehicle, t.place))
         return self._outcome

@@ -245,6 +245,7 @@ class Truth:
     speed: float | None = None
     limit: float | None = None
     why: str = ""  # near misses: what made it lawful, e.g. "stood on the line at green"
+    doubt: str = ""  # violations: why nobody could decide by looking (core.doubts)
     # By camera, s of clear sight in the second before, during and in the second after.
     sight: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     plates: Mapping[str, str] = field(

@@ -39,6 +39,7 @@ from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds, trail_of
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
+from bconnect_site.giving_way import AHEAD
 from bconnect_site.kinds import ViolationType, ZoneKind, word
 
 _WIDTH = 1.75  # m, of a car
@@ -61,7 +62,7 @@ class LaneMarkingSettings:
     jump: float = 0.5  # widths it may move sideways between two looks,
     drift: float = 2.0  # and widths per second between them
     gap: float = 1.0  # s between two looks at most
-    wait: float = 6.0  # s
+    wait: float = AHEAD  # s
     waiting: int = 16  # verdicts that wait at most
     forget: float = 10.0  # s
 
