@@ -31,6 +31,7 @@ ELSEWHERE = {
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
     "evidence": ("bconnect_bringup.evidence", "zips of sealed evidence, originals opened"),
     "camera": ("bconnect_bringup.switching", "switch a camera off for maintenance, and on again"),
+    "units": ("bconnect_bringup.units", "systemd units: watchdog, hardening, egress shut"),
     "keys": ("bconnect_bringup.keys", "the keys that seal a site's evidence: list, rotate"),
     "secure": ("bconnect_bringup.securing", "an SROS2 keystore: an enclave for each process"),
     "ledger": ("bconnect_bringup.office:ledger", "upgrade or check a ledger"),
@@ -42,7 +43,6 @@ ELSEWHERE = {
     "stickers": ("bconnect_bringup.roadside:stickers", "sticker tasks: list, take, done"),
     "backup": ("bconnect_bringup.backup:backup", "a site's memory in one file"),
     "restore": ("bconnect_bringup.backup:restore", "a backup where no site is"),
-    "city": ("bconnect_bringup.city", "several sites on many hosts: plan, up, status"),
     "city": ("bconnect_bringup.city", "several sites on many hosts: plan, up, status"),
     "law": ("bconnect_bringup.legal", "what would be cited on a day, and what is uncertain"),
 }

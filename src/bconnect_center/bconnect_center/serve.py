@@ -4,6 +4,7 @@ import argparse
 import getpass
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bconnect_center.settings import Loaded, load
 from bconnect_enforce.adapters.ledger import LedgerError
 from bconnect_site import names
 from bconnect_site.errors import ConfigError
+from bconnect_site.notify import Systemd
 
 EXAMPLE = """\
 # A command centre. `bconnect center FILE` serves it.
@@ -150,7 +152,16 @@ def _serve(house: House, loaded: Loaded) -> int:
     print(f"{loaded.file.title}: {url}", flush=True)
     if recipient:
         print(f"units send to {url}{arriving.PATH}, recipient: {recipient}", flush=True)
-    server = uvicorn.Server(config)
+    systemd = Systemd(time.monotonic)
+
+    class Server(uvicorn.Server):
+        """Feeds systemd's watchdog as long as its event loop turns."""
+
+        async def on_tick(self, counter: int) -> bool:
+            systemd.tend("")
+            return await super().on_tick(counter)
+
+    server = Server(config)
     listeners = Listeners(house)
     listeners.start()
     try:
