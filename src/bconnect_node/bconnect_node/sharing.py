@@ -5,11 +5,12 @@ once it could look; when the offer ends, or was not for it, it takes the message
 publisher sends each way to whoever subscribes to it, so neither needs to know the other.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bconnect_msgs.msg import FrameReference
 from rclpy.event_handler import SubscriptionEventCallbacks
 from sensor_msgs.msg import Image
 
@@ -17,9 +18,19 @@ from bconnect_node import qos, ring, stamps
 from bconnect_node.images import Frame, from_image
 from bconnect_site.names import SHARED
 
+if TYPE_CHECKING:
+    from bconnect_msgs.msg import FrameReference
+
 BAD_IMAGE = "bad image"
 OVERWRITTEN = "overwritten image"
 ALL_HELD = "every slot is looked at"
+
+
+def _reference() -> type[FrameReference]:
+    # imported late: who has not built the messages is told so by `interfaces.check_messages`
+    from bconnect_msgs.msg import FrameReference
+
+    return FrameReference
 
 
 class Offer:
@@ -31,7 +42,7 @@ class Offer:
         self._lock = threading.Lock()
         self._publisher = None
         if ring.place():
-            self._publisher = node.create_publisher(FrameReference, f"{topic}/{SHARED}", qos.SENSOR)
+            self._publisher = node.create_publisher(_reference(), f"{topic}/{SHARED}", qos.SENSOR)
 
     def wanted(self) -> int:
         """How many subscriptions there are; without any the ring is given up."""
@@ -65,7 +76,7 @@ class Offer:
         if found is None:
             self._node.health.drop(ALL_HELD)
             return
-        message = FrameReference()
+        message = _reference()()
         message.header.stamp = stamps.to_msg(frame.stamp)
         message.header.frame_id = frame.frame_id
         message.place, message.ring = ring.place(), found.ring
@@ -118,7 +129,7 @@ class Intake:
             self._take_messages()
             if ring.place():
                 self._references = node.create_subscription(
-                    FrameReference, f"{topic}/{SHARED}", self._on_reference, qos.SENSOR,
+                    _reference(), f"{topic}/{SHARED}", self._on_reference, qos.SENSOR,
                     event_callbacks=SubscriptionEventCallbacks(matched=node.guard(self._on_match)),
                 )  # fmt: skip
 
