@@ -98,7 +98,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
     """Columns to columns.
 
     Raises ValueError when columns differ in length or a kind is not known: the sender
-    speaks another version of the messages.
+    speaks another version of the messages; and for a box or a confidence that can be none.
     """
     kind = np.frombuffer(msg.kind, np.uint8) if len(msg.kind) else np.zeros(0, np.uint8)
     n = len(kind)
@@ -108,7 +108,8 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
     pairs = {name: _pair_column(msg, name, n) for name in _PAIRS}
     if any(side is None for side in sides) and n:
         raise ValueError(f"{n} road users but a column of their boxes is empty")
-    return Tracks(
+    boxes = np.column_stack(sides) if n else np.zeros((0, 4), np.float32)  # type: ignore[arg-type]
+    tracks = Tracks(
         stamp=time_from_msg(msg.header.stamp),
         camera=camera,
         width=int(msg.image_width),
@@ -116,7 +117,7 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
         kind=kind,
         track_id=np.array(msg.track_id, np.int64),
         confidence=np.array(msg.confidence, np.float32),
-        boxes=np.column_stack(sides) if n else np.zeros((0, 4), np.float32),  # type: ignore[arg-type]
+        boxes=boxes,
         **{name: _array(msg, name, n) for name in _NUMBERS},
         colour=_colours(msg, n),
         frame_id=msg.header.frame_id,
@@ -124,6 +125,11 @@ def tracks_from_msg(msg: RoadUserArray, camera: str) -> Tracks:
         warp=warp_of(msg.motion, time_from_msg(msg.motion_since)),
         **pairs,
     )
+    if not np.isfinite(tracks.boxes).all():
+        raise ValueError("a box of a road user is not finite")
+    if not ((tracks.confidence >= 0.0) & (tracks.confidence <= 1.0)).all():
+        raise ValueError("a road user's confidence is no probability")
+    return tracks
 
 
 def road_user_to_msg(user: RoadUser) -> RoadUserMsg:

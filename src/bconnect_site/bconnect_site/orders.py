@@ -149,7 +149,8 @@ def _value(name: str, value: object, kind: type) -> Value:
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         if 0 <= value <= HIGHEST:
             return int(value)
-        raise ValueError(f"{name}: found {value:.6g}, allowed 0 to {HIGHEST}")
+        shown = f"{value:.6g}" if abs(value) < 1 << 1000 else "one of hundreds of digits"
+        raise ValueError(f"{name}: found {shown}, allowed 0 to {HIGHEST}")
     if kind is str and isinstance(value, str):
         # Two lone surrogates would be written like the one character they are halves of.
         if any("\ud800" <= c <= "\udfff" for c in value):

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bconnect_site import disk
@@ -51,7 +52,7 @@ def read_trusted(path: Path) -> dict[str, TrustedKey]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"{path}: {reason}; `bconnect up` writes it") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm):
         raise ConfigError(f"{path}: is no list of trusted keys ({FORMAT})") from None
     if open_to_others:
         raise ConfigError(f"{path}: others may write it, allowed: its owner; run chmod go-w")

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,10 +95,11 @@ def load_zip(path: Path) -> list[SealedFolder]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _of_zip(archive, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise StoreError(f"{path}: is no zip that can be read ({error})") from None
     except OSError as error:
         raise StoreError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except Exception as error:  # whatever a spoiled zip makes of the library
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise StoreError(f"{path}: is no zip that can be read ({why})") from None
 
 
 def _of_zip(archive: zipfile.ZipFile, path: Path) -> list[SealedFolder]:

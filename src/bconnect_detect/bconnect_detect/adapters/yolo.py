@@ -14,6 +14,7 @@ from bconnect_site.errors import ConfigError
 NMS_IOU = 0.7  # as ultralytics
 MAX_CANDIDATES = 1000
 MAX_DETECTIONS = 300
+ROUNDING = 1e-3  # of a half-precision model
 _GREY = (114, 114, 114)
 
 
@@ -60,12 +61,14 @@ class YoloHead:
             classes[rows] = output[4:, rows].argmax(axis=0)
             centre, size = output[:2].T, output[2:4].T
             boxes, scores = np.hstack((centre - size / 2, centre + size / 2)), best
-        rows = rows[classes[rows] < len(self._kind_of_class)]
+        # What is no number or no probability is of a model that is broken.
+        rows = rows[np.isfinite(boxes[rows]).all(axis=1) & (scores[rows] <= 1.0 + ROUNDING)]
+        rows = rows[(classes[rows] >= 0) & (classes[rows] < len(self._kind_of_class))]
         rows = rows[self._kind_of_class[classes[rows]] > 0]
         rows = rows[np.argsort(-scores[rows], kind="stable")][:MAX_CANDIDATES]
         if output.shape[-1] != 6:
             rows = rows[_nms(boxes[rows], classes[rows])]
-        return boxes[rows], scores[rows].astype(np.float32), classes[rows]
+        return boxes[rows], np.minimum(scores[rows], 1.0).astype(np.float32), classes[rows]
 
 
 def names_of(meta: Mapping[str, str]) -> dict[int, str]:

@@ -23,6 +23,7 @@ ONE_ANSWER = 0.9  # share among the symbols its place allows, of a symbol put fo
 PLAUSIBLE = 1e-3  # chance of a look-alike below which the picture rules it out
 LOPSIDED = 0.2  # of the width: difference of the bare margins left and right
 MOST = 9  # characters: 2 + 4 + 3
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +99,8 @@ class Grammar:
         """The one plate a line can be; a doubt where it is none, or more than one."""
         if not line.text:
             return Doubt("nothing was read on it")
+        if not ((line.chances >= 0.0) & (line.chances <= 1.0 + ROUNDING)).all():
+            return Doubt("how sure it was read is no probability")
         if line.faint:
             return Doubt("between the characters there may be one more, too faint to be read")
         if len(line) > MOST:

@@ -86,12 +86,12 @@ def _character(
     share = sum(support[best]) / total if total > 0 else 0.0
     chance = sum(support[best]) / len(support[best])
     strong = [s for s in order[1:] if max(support[s]) >= needs.dissent]
-    if share < needs.share or strong:
+    if not share >= needs.share or strong:  # NaN is no share
         if len(order) > 1:
             doubt = f"the stills disagree about character {i + 1}: {best} or {order[1]}"
         else:
             doubt = "the stills disagree about how many characters there are"
         return best, share, chance, doubt
-    if chance < needs.chance:
+    if not chance >= needs.chance:
         return best, share, chance, f"character {i + 1} is too faint to be read"
     return best, share, chance, ""

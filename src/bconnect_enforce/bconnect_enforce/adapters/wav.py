@@ -17,6 +17,7 @@ from bconnect_enforce.core.mouth import MouthError
 from bconnect_enforce.core.sound import Sound
 
 KEEP = 1000
+RATES = 4000, 192_000  # Hz
 
 
 class WavError(RuntimeError):
@@ -38,12 +39,14 @@ def _read(source: str | BinaryIO, shown: str) -> Sound:
         with wave.open(source, "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
+    except (OSError, EOFError, RuntimeError, wave.Error) as error:
         raise WavError(f"{shown}: cannot be read as WAV ({error})") from error
     if width != 2:
         raise WavError(f"{shown}: {8 * width} bits per sample, allowed: 16")
-    if not data or not rate or not channels:
+    if len(data) < 2 * channels or not channels:
         raise WavError(f"{shown}: holds no sound")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise WavError(f"{shown}: {rate} samples per second, allowed: {RATES[0]} to {RATES[1]}")
     samples = np.frombuffer(data[: len(data) // (2 * channels) * 2 * channels], "<i2")
     mono = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
     return Sound(mono, rate)

@@ -85,6 +85,8 @@ def _rise(hertz: Wave, low: float, high: float) -> Wave:
 def _even(voice: Wave, rate: int) -> Wave:
     """Soft sounds nearer to the loud ones; silence stays silent."""
     window = np.hanning(int(_WINDOW * rate) + 2)[1:-1]
+    if len(voice) <= len(window):  # a click has nothing soft in it
+        return voice
     window /= window.sum()
     level = np.sqrt(np.convolve(voice**2, window, "same") + 1e-9)
     top = float(level.max())

@@ -13,6 +13,7 @@ from pynmeagps.exceptions import (
 )
 
 from bconnect_gnss.core.epoch import TIMED, Epochs, Piece
+from bconnect_gnss.core.gpsd import BEYOND
 from bconnect_gnss.core.report import Report
 
 LONGEST = 120  # bytes; the standard says 82, some receivers add digits
@@ -111,7 +112,8 @@ def _piece(said: Any) -> Piece:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else nan
+    known = isinstance(value, int | float) and abs(value) < BEYOND
+    return float(value) if known else nan  # type: ignore[arg-type]
 
 
 def _time(value: object) -> int | None:

@@ -10,6 +10,7 @@ from bconnect_gnss.core.report import DOPPLER, SECOND, UERE, Report
 WATCH = b'?WATCH={"enable":true,"json":true,"pps":true};\n'
 CONFIDENCE = 1.96  # gpsd's error model (DOP times 15 m) is meant at 95 %
 KEPT = 5 * SECOND  # ns for which a GST holds
+BEYOND = 1e9  # no number of a receiver; infinity is none either
 _REFUSED = frozenset({5, 7, 8})  # of TPV's status: dead reckoning, time only, simulated
 _AUGMENTED = frozenset({2, 3, 4})
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -103,10 +104,7 @@ def _number(said: dict[str, Any], name: str) -> float:
     value = said.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return nan
-    try:
-        return float(value)
-    except OverflowError:
-        return nan
+    return float(value) if abs(value) < BEYOND else nan
 
 
 def _whole(said: dict[str, Any], name: str) -> int:

@@ -148,7 +148,7 @@ class BagReader:
         copy = Path(self._stack.enter_context(TemporaryDirectory(prefix="bconnect-bag-"))) / "bag"
         try:
             self.warnings += rescue(self.folder, copy)
-        except OSError as error:
+        except Exception as error:  # of the disk, or of what a damaged file makes of the library
             self.close()
             raise self._damaged(error) from error
         return copy
@@ -247,9 +247,10 @@ class BagReader:
         if name not in self._same:
             known = name in ours.fielddefs and name in self._types.fielddefs
             self._same[name] = not known or ours.hash_rihs01(name) == self._types.hash_rihs01(name)
+        message = self.decode(topic, data)  # Fast CDR itself would end the process at some damage
         if self._same[name]:
             return data
-        return bytes(ours.serialize_cdr(renewed(ours, name, self.decode(topic, data)), name))
+        return bytes(ours.serialize_cdr(renewed(ours, name, message), name))
 
     def _fill(self, message: Any, name: str) -> None:
         """Gives a message of an older version what this one has added, its parts too."""

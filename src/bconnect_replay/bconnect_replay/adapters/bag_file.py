@@ -282,7 +282,10 @@ def _digest_of(kind: str) -> str:
 
 def _qos_of(topic: TopicInfo) -> Any:
     if topic.told is not None:
-        found = yaml.safe_load(topic.told[1]) if topic.told[1] else None
+        try:
+            found = yaml.safe_load(topic.told[1]) if topic.told[1] else None
+        except (yaml.YAMLError, RecursionError, ValueError):  # another's, or spoiled
+            found = None
         return found if isinstance(found, list) else []
     # A copy of its own each time: YAML would write an alias for one it has met.
     return deepcopy(_qos(topic.latched))

@@ -5,12 +5,9 @@ The recording itself is never touched: it may be evidence, or still growing.
 
 import os
 import re
-import struct
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from mcap.exceptions import McapError
 from mcap.reader import make_reader
 from mcap.records import Channel, Message, Schema
 from mcap.stream_reader import StreamReader
@@ -21,16 +18,6 @@ from bconnect_replay.adapters.bag_file import CHUNK, FileInfo, TopicInfo, write_
 MAGIC = b"\x89MCAP0\r\n"
 QOS = "offered_qos_profiles"
 LARGEST_RECORD = 1 << 30  # bytes; a longer one is damage
-# What a damaged file makes of the library, its decompressor and our reading of it.
-_DAMAGE = (
-    McapError,
-    EOFError,
-    ValueError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
 
 
 def is_whole(file: Path) -> bool:
@@ -64,12 +51,13 @@ def rescue(folder: Path, into: Path) -> list[str]:
         said.append(f"{folder}: metadata.yaml was missing: made anew from the files")
     for file in sorted(folder.glob("*.mcap"), key=_number):
         whole = is_whole(file)
-        if whole:
+        info = _look(file, topics) if whole else None
+        if info is not None:
             (into / file.name).symlink_to(file.resolve())
-            info = _look(file, topics)
         else:
             info = _copy(file, into / file.name, topics)
-            said.append(f"{file}: was cut off: {info.messages} messages are whole")
+            what = "was spoiled" if whole else "was cut off"
+            said.append(f"{file}: {what}: {info.messages} messages are whole")
         infos.append(info)
     write_metadata(into, infos, list(topics.values()))
     return said
@@ -80,16 +68,21 @@ def _number(file: Path) -> tuple[int, str]:
     return (int(digits[1]) if digits else 0, file.name)
 
 
-def _look(file: Path, topics: dict[str, TopicInfo]) -> FileInfo:
-    """What a whole file holds, by its summary."""
+def _look(file: Path, topics: dict[str, TopicInfo]) -> FileInfo | None:
+    """What a whole file holds, by its summary; None: that cannot be read."""
     info = FileInfo(file.name)
-    with file.open("rb") as stream:
-        summary = make_reader(stream).get_summary()
-    if summary is None or summary.statistics is None:
-        return info
-    for number, count in summary.statistics.channel_message_counts.items():
-        channel = summary.channels[number]
-        info.counts[channel.topic] = info.counts.get(channel.topic, 0) + count
+    try:
+        with file.open("rb") as stream:
+            summary = make_reader(stream).get_summary()
+        if summary is None or summary.statistics is None:
+            return info
+        for number, count in summary.statistics.channel_message_counts.items():
+            channel = summary.channels[number]
+            info.counts[channel.topic] = info.counts.get(channel.topic, 0) + count
+    except OSError:
+        raise
+    except Exception:  # whatever a spoiled file makes of the library
+        return None
     for channel in summary.channels.values():
         _note(topics, channel, summary.schemas.get(channel.schema_id))
     if info.messages:
@@ -104,8 +97,12 @@ def _copy(file: Path, target: Path, topics: dict[str, TopicInfo]) -> FileInfo:
     with file.open("rb") as source, target.open("xb") as stream:
         writer = Writer(stream, chunk_size=CHUNK, compression=CompressionType.ZSTD)
         writer.start(profile="ros2", library="bconnect")
-        with suppress(*_DAMAGE):  # as far as it is whole
+        try:
             _copy_records(source, writer, info, topics)
+        except OSError:
+            raise
+        except Exception:  # of the library and its decompressors: as far as it is whole
+            pass
         writer.finish()
     return info
 

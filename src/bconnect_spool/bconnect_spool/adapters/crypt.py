@@ -31,6 +31,11 @@ def decrypt(source: Path, target: Path, identity: x25519.Identity) -> bool:
     except pyrage.DecryptError:
         target.unlink(missing_ok=True)
         return False
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        if error.errno is None:  # the library's word for a file that is cut off or spoiled
+            return False
+        raise
     return True
 
 

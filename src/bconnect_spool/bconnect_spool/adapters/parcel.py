@@ -1,10 +1,13 @@
 """A sealed folder as one file and back. The same folder gives the same bytes."""
 
+import errno
 import tarfile
 from pathlib import Path, PurePosixPath
 
 MOST_FILES = 200
 MOST_BYTES = 2 << 30  # of all files of a parcel
+# What names make of the disk: a file below a file, one too long, one twice.
+_NAMES = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 
 class BadParcel(ValueError):
@@ -39,6 +42,10 @@ def unpack(source: Path, folder: Path) -> None:
                 if files > MOST_FILES or total > MOST_BYTES:
                     raise BadParcel(f"more than {MOST_FILES} files or {MOST_BYTES} bytes")
                 parcel.extract(info, folder, set_attrs=False, filter="data")
+    except OSError as error:
+        if error.errno not in _NAMES:
+            raise
+        raise BadParcel(f"holds a name that is none here ({error.strerror})") from None
     except (tarfile.TarError, UnicodeError, ValueError) as error:
         if isinstance(error, BadParcel):
             raise
