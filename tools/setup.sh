@@ -103,7 +103,8 @@ fi
 # --- colcon build
 # Python sources are linked, so only what is generated or installed by name asks for a new build.
 want=$({ cat "requirements/ros-$distro.txt" requirements/build.txt; "$python" -V; pwd; find src launch config -type f \( -name '*.msg' -o -name '*.srv' -o -name 'setup.*' -o -name 'package.xml' \
-         -o -name 'CMakeLists.txt' -o -name '*.cmake' \) -print0 | sort -z | xargs -0 sha256sum
+         -o -name 'CMakeLists.txt' -o -name '*.cmake' -o -name '*.pxd' \) -print0 | sort -z | xargs -0 sha256sum
+         find src -name '*.pxd' | sed 's/pxd$/py/' | sort | xargs sha256sum  # compiled modules
          cat colcon.meta; find launch config -type f | sort; find src -name '*.py' | sort; } | sha256sum | cut -c1-32)
 if [ "$(cat "$install/.bconnect-build" 2>/dev/null)" != "$want" ]; then
   say "colcon build"

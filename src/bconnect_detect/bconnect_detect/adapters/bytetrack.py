@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bconnect_detect.core.following import Follower, FollowSettings, Rows
+from bconnect_detect.core.following import Follower, FollowSettings, Rows, numbered
 from bconnect_detect.core.tracker import MAX_GAP, Ids
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import RoadUserKind
@@ -56,11 +56,15 @@ class ByteTrack:
             for tracker in self._trackers:
                 tracker.warp(matrix)
         self._last = found.stamp
+        seconds = (found.stamp - self._first) / SECOND
         people = found.kind == RoadUserKind.PEDESTRIAN
+        clear = found.confidence >= self._settings.track_low_thresh
         ids = np.zeros(len(found), np.int64)
-        for group, mask in enumerate((people, ~people)):
-            rows = np.flatnonzero(mask & (found.confidence >= self._settings.track_low_thresh))
-            ids[rows] = self._associate(group, found, rows)
+        for group, mask in enumerate((people & clear, clear > people)):
+            rows = mask.nonzero()[0]
+            boxes, sure = found.boxes[rows].astype(np.float64), found.confidence[rows]
+            raw = self._trackers[group].update(boxes, sure, seconds)
+            self._ids.number(raw, rows, ids, group)
         return self._ids.settle(found, ids)
 
     def _begin(self) -> None:
@@ -75,14 +79,6 @@ class ByteTrack:
             lost=max(1, round(s.lost_seconds * _STEP)) / _STEP,
         )
         self._trackers = [Follower(settings, _assign) for _ in range(2)]
-
-    def _associate(self, group: int, found: Tracks, rows: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Id per row, 0 for none yet."""
-        assert self._first is not None
-        seconds = (found.stamp - self._first) / SECOND
-        boxes = found.boxes[rows].astype(np.float64)
-        raw = self._trackers[group].update(boxes, found.confidence[rows], seconds)
-        return self._ids.number(raw, group)
 
 
 def _assign(share: NDArray[np.float32]) -> tuple[Rows, Rows]:

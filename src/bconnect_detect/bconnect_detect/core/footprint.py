@@ -34,13 +34,16 @@ SHARES = {Kind.MOTORCYCLE: 0.36, Kind.BUS: 0.67, Kind.TRUCK: 0.67}
 _LENGTH, _WIDTH, _SHARE = (1.8, 5.3), 1.75, 0.6
 _CORNERS = np.array(((1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (-1.0, 1.0))) / 2
 _ROUNDS = 3  # of laying the rectangle
-_FEW = 8  # points that are quicker one by one
-_SOME = 4  # vehicles likewise
 
 
 def lengths(kind: Kind) -> Pair:
     """The shortest and the longest usual length of a kind, m."""
     return LENGTHS.get(kind, _LENGTH)
+
+
+def _spans(kind: Kind) -> tuple[float, float, float]:
+    """Lengths and the width of a kind, m."""
+    return (*LENGTHS.get(kind, _LENGTH), WIDTHS.get(kind, _WIDTH))
 
 
 class GroundView:
@@ -66,10 +69,8 @@ class GroundView:
         """Pixels (n, 2) as m, NaN where nothing is known; anywhere: also where that is unsure."""
         if self._calibration is None:
             return np.full((len(points), 2), np.nan)
-        if self._plane is not None and len(points) <= _FEW:
-            p = self._plane
-            found = [p.place(x, y) if anywhere or p.covers(x, y) else NOWHERE for x, y in points]
-            return np.array(found, np.float64).reshape(-1, 2)
+        if (plane := self._plane) is not None:
+            return plane.places(points) if anywhere else plane.known(points)
         return self._calibration.to_ground(points / self._scale, anywhere=anywhere)
 
     def place(self, x: float, y: float) -> Pair:
@@ -92,9 +93,8 @@ class GroundView:
         """Places (n, 2), m, as pixels."""
         if self._calibration is None:
             return np.full((len(ground), 2), np.nan)
-        if self._plane is not None and len(ground) <= _FEW:
-            found = [self._plane.pixel(x, y) for x, y in ground]
-            return np.array(found, np.float64).reshape(-1, 2)
+        if self._plane is not None:
+            return self._plane.pixels(ground)
         return self._calibration.to_image(ground) * self._scale
 
     def heading(self, at: Vector, way: Vector) -> Vector:
@@ -110,11 +110,8 @@ class GroundView:
 
         ahead: unit vector on the ground, where it is heading.
         """
-        if (plane := self._plane) is not None:
-            if not plane.covers(*foot):
-                return np.full((2, 2), np.nan)
-            way, width = (float(ahead[0]), float(ahead[1])), WIDTHS.get(kind, _WIDTH)
-            return np.array([plane.middle(foot, way, length, width) for length in lengths(kind)])
+        if self._plane is not None:
+            return self.middles_of((kind,), np.array((foot,), np.float64), ahead[None])[0]
         seen = self.places(np.array((foot,)))
         if not (np.isfinite(seen).all() and np.isfinite(ahead).all()):
             return np.full((2, 2), np.nan)
@@ -131,16 +128,40 @@ class GroundView:
 
     def middles_of(self, kinds: Sequence[Kind], feet: Vector, ahead: Vector) -> Vector:
         """``middles`` (n, 2, 2) of n vehicles: feet (n, 2), ahead (n, 2)."""
-        plane, n = self._plane, len(kinds)
-        if plane is None or n < _SOME:
-            pairs = zip(kinds, feet.tolist(), ahead, strict=True)
-            each = [self.middles(kind, (x, y), way) for kind, (x, y), way in pairs]
-            return np.array(each, np.float64).reshape(n, 2, 2)
-        spans = np.array([(*lengths(kind), WIDTHS.get(kind, _WIDTH)) for kind in kinds])
-        both = np.concatenate((spans[:, ::2], spans[:, 1:]))
-        made = plane.middles(np.tile(feet, (2, 1)), np.tile(ahead, (2, 1)), both)
-        made[~np.tile(plane.cover(feet), 2)] = np.nan
-        return made.reshape(2, n, 2).transpose(1, 0, 2)
+        if self._plane is not None:
+            spans = np.array([_spans(kind) for kind in kinds]).reshape(-1, 3)
+            return self._plane.middles(feet, ahead, spans)
+        pairs = zip(kinds, feet.tolist(), ahead, strict=True)
+        each = [self.middles(kind, (x, y), way) for kind, (x, y), way in pairs]
+        return np.array(each, np.float64).reshape(-1, 2, 2)
+
+    def middle_each(self, kind: Kind, foot: Pair, ahead: Pair) -> tuple[Pair, Pair]:
+        """``middles`` of one vehicle."""
+        if (plane := self._plane) is None:
+            short, long = self.middles(kind, foot, np.array(ahead)).tolist()
+            return (short[0], short[1]), (long[0], long[1])
+        if not plane.covers(*foot):
+            return NOWHERE, NOWHERE
+        short, long, width = _spans(kind)
+        return plane.middle(*foot, *ahead, short, width), plane.middle(*foot, *ahead, long, width)
+
+    def step(self, foot: Pair, ahead: Pair) -> float:
+        """Pixels a foot moves in the image for 1 m along a unit vector; NaN: not known."""
+        if self._plane is not None:
+            return self._plane.step(*foot, *ahead)
+        (x, y), (ax, ay) = self.place(*foot), ahead
+        (ux, uy), (vx, vy) = self.pixel(x, y), self.pixel(x + ax, y + ay)
+        return float(np.hypot(vx - ux, vy - uy))
+
+    def scale(self, foot: Pair) -> float:
+        """Pixels of what is 1 m high or wide where a foot stands; NaN: not known."""
+        if self._plane is not None:
+            return self._plane.scale(*foot)
+        x, y = self.place(*foot)
+        ax, ay = self.pixel(x, y)
+        bx, by = self.pixel(x + 1.0, y)
+        cx, cy = self.pixel(x, y + 1.0)
+        return float(np.linalg.norm(((bx - ax, by - ay), (cx - ax, cy - ay)), 2))
 
     def pixels_of(self, ground: Vector) -> Vector:
         """``pixels`` (n, 2) of few or many places."""
@@ -177,7 +198,7 @@ class Footprint:
         seen, view, (ax, ay) = self._from_box(user), self.view, self._heading
         if not view:
             return seen
-        middles = view.middles(user.kind, user.foot, self._ahead).tolist()
+        middles = view.middle_each(user.kind, user.foot, self._heading)
         halves = [length / 2 for length in lengths(user.kind)]
         fronts = [
             view.pixel(x + half * ax, y + half * ay)
@@ -195,24 +216,11 @@ class Footprint:
 
     def pixels_per_metre(self, user: RoadUser) -> float:
         """How far a vehicle's foot moves in the image for 1 m of way; NaN: not calibrated."""
-        if not self.view:
-            return nan
-        (x, y), (ax, ay) = self.view.place(*user.foot), self._heading
-        (ux, uy), (vx, vy) = self.view.pixel(x, y), self.view.pixel(x + ax, y + ay)
-        return float(np.hypot(vx - ux, vy - uy))
+        return self.view.step(user.foot, self._heading) if self.view else nan
 
     def scale(self, user: RoadUser) -> float:
         """Pixels of what is 1 m high or wide where a vehicle stands; NaN: not calibrated."""
-        if not self.view:
-            return nan
-        x, y = self.view.place(*user.foot)
-        ax, ay = self.view.pixel(x, y)
-        bx, by = self.view.pixel(x + 1.0, y)
-        cx, cy = self.view.pixel(x, y + 1.0)
-        bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
-        # The larger singular value of ((bx, by), (cx, cy)); NaN stays NaN.
-        squares, area = bx * bx + by * by + cx * cx + cy * cy, bx * cy - by * cx
-        return float(((squares + max(squares * squares - 4 * area * area, 0.0) ** 0.5) / 2) ** 0.5)
+        return self.view.scale(user.foot) if self.view else nan
 
     def _from_box(self, user: RoadUser) -> Extent:
         (x, y), (along, down) = user.foot, self._plain

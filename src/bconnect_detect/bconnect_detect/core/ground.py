@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from bconnect_detect.core import geometry
 from bconnect_detect.core.ground_links import Links
+from bconnect_detect.core.ground_way import Lay, Slopes, Way, doubts
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.calibration import Calibration
 
 Vector = NDArray[np.float64]
 
-_KEPT = 32  # looks of one road user
 _BORDER = 0.04  # of a box's side: nearer to the image's border it counts as cut
 
 
@@ -87,24 +87,6 @@ def _clipped(boxes: Vector, scale: Vector) -> NDArray[np.bool_]:
     return np.asarray(cut | ~np.isfinite(boxes).all(axis=1), np.bool_)
 
 
-class _Way:
-    """The last places of one road user."""
-
-    __slots__ = ("at", "count", "last", "stamps")
-
-    def __init__(self) -> None:
-        self.stamps = np.zeros(_KEPT, np.int64)
-        self.at = np.full((_KEPT, 4), np.nan)  # m: x, y and their standard deviations
-        self.count, self.last = 0, 0
-
-    def put(self, stamp: int, at: Vector, gap: int) -> None:
-        if self.count and not 0 <= stamp - self.last <= gap:
-            self.at[:] = np.nan
-        place = self.count % _KEPT
-        self.stamps[place], self.at[place] = stamp, at
-        self.count, self.last = self.count + 1, stamp
-
-
 class Ground:
     """Adds positions and velocities to the tracks of one camera; ``frame``: <site>/map."""
 
@@ -112,7 +94,16 @@ class Ground:
         self, calibration: Calibration, frame: str = "map", settings: GroundSettings = DEFAULT
     ) -> None:
         self._calibration, self._frame, self.settings = calibration, frame, settings
-        self._ways: Memory[_Way] = Memory(_Way, int(2 * settings.window * SECOND))
+        self._ways: Memory[Way] = Memory(Way, int(2 * settings.window * SECOND))
+        self._lay: Lay | None = None
+        self._size = (0, 0)
+        self._slopes = Slopes(
+            settings.window,
+            settings.min_looks,
+            settings.min_seconds,
+            settings.lasting,
+            settings.wild,
+        )
         self._links = Links()
         self._last: int | None = None
 
@@ -133,15 +124,18 @@ class Ground:
             self._links.clear()
         self._last = tracks.stamp
         self._ways.expire(tracks.stamp)
-        size = tracks.width, tracks.height
-        feet = feet_on_ground(calibration, tracks.boxes, size, self.settings)
-        noise = np.hypot(feet.jitter, feet.drift)
-        spread = np.sqrt(((feet.slopes * noise[:, None, :]) ** 2).sum(axis=2))
-        spread = np.where(np.isfinite(feet.places), np.hypot(spread, calibration.stddev), np.nan)
-        tracks = self._named(tracks, feet)
-        velocity, doubt = self._velocities(tracks, feet)
-        self._links.learn(tracks.track_id, tracks.stamp, velocity, doubt)
+        feet = self._feet(tracks)
+        n = len(tracks)
+        spread, shape, near = np.empty((n, 2)), np.empty((n, 2, 2)), np.empty((n, 4))
+        doubts(feet.slopes, feet.jitter, feet.drift, spread, shape, near)
+        spread = np.hypot(spread, calibration.stddev + 0.0 * feet.places)  # NaN stays NaN
+        widths = (tracks.boxes[:, 2] - tracks.boxes[:, 0]) * np.hypot(*feet.slopes[:, :, 0].T)
+        ids = self._links.name(tracks.track_id, tracks.stamp, feet.places, shape, widths)
+        velocity, doubt = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
+        self._velocities(ids, tracks.stamp, feet.places, near, velocity, doubt)
+        self._links.learn(ids, tracks.stamp, velocity, doubt)
         return tracks.changed(
+            track_id=ids,
             position=feet.places.astype(np.float32),
             position_stddev=spread.astype(np.float32),
             velocity=velocity.astype(np.float32),
@@ -153,72 +147,32 @@ class Ground:
         """How many road users are remembered."""
         return len(self._ways)
 
-    def _named(self, tracks: Tracks, feet: Feet) -> Tracks:
-        """Under the ids their road users had before they were lost."""
-        noisy = feet.slopes * np.hypot(feet.jitter, feet.drift)[:, None, :]
-        widths = (tracks.boxes[:, 2] - tracks.boxes[:, 0]) * np.hypot(*feet.slopes[:, :, 0].T)
-        spread = noisy @ noisy.transpose(0, 2, 1)
-        ids = self._links.name(tracks.track_id, tracks.stamp, feet.places, spread, widths)
-        return tracks.changed(track_id=ids)
+    def _feet(self, tracks: Tracks) -> Feet:
+        s, size = self.settings, (tracks.width, tracks.height)
+        if self._calibration.has_distortion:
+            return feet_on_ground(self._calibration, tracks.boxes, size, s)
+        if self._lay is None or self._size != size:
+            self._lay, self._size = Lay(self._calibration, size, (s.jitter, s.drift, s.least)), size
+        n = len(tracks)
+        made = Feet(np.empty((n, 2)), np.empty((n, 2, 2)), np.empty((n, 2)), np.empty((n, 2)))
+        boxes = tracks.boxes.astype(np.float64)
+        self._lay.feet(boxes, made.places, made.slopes, made.jitter, made.drift)
+        return made
 
-    def _velocities(self, tracks: Tracks, feet: Feet) -> tuple[Vector, Vector]:
-        n, s, places = len(tracks), self.settings, feet.places
-        made, doubt = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
-        jitter = np.sqrt(((feet.slopes * feet.jitter[:, None, :]) ** 2).sum(axis=2))
-        drift = np.sqrt(((feet.slopes * feet.drift[:, None, :]) ** 2).sum(axis=2))
-        rows = np.flatnonzero((tracks.track_id > 0) & np.isfinite(places).all(axis=1))
-        if not len(rows):
-            return made, doubt
-        ways = [self._ways.touch(i, tracks.stamp) for i in tracks.track_id[rows].tolist()]
-        gap = int(s.gap * SECOND)
-        for way, look in zip(ways, np.concatenate((places, jitter), axis=1)[rows], strict=True):
-            way.put(tracks.stamp, look, gap)
-        times = (np.array([w.stamps for w in ways]) - tracks.stamp) / SECOND
-        at = np.array([w.at for w in ways])
-        known = np.isfinite(at).all(axis=2) & (times >= -s.window) & (times <= 0.0)
-        columns = at.transpose(2, 0, 1)  # x, y, and their jitter
-        slopes, doubts = _slopes(
-            np.tile(times, (2, 1)),
-            np.concatenate(columns[:2]),
-            np.concatenate(columns[2:]),
-            np.tile(known, (2, 1)),
-            drift[rows].T.ravel(),
-            s,
-        )
-        made[rows], doubt[rows] = slopes.reshape(2, -1).T, doubts.reshape(2, -1).T
-        return made, doubt
-
-
-def _slopes(
-    times: Vector,
-    values: Vector,
-    spread: Vector,
-    known: NDArray[np.bool_],
-    drift: Vector,
-    s: GroundSettings,
-) -> tuple[Vector, Vector]:
-    """Weighted slopes of n rows of k looks, once reweighted against wild looks; with stddev."""
-    count = known.sum(axis=1)
-    half = np.maximum(count - 1, 0)[:, None] // 2
-    spread = np.maximum(np.where(known, spread, 1.0), 1e-4)
-    plain = np.where(known, spread**-2, 0.0)
-    times, values = np.where(known, times, 0.0), np.where(known, values, 0.0)
-    weights = plain
-    with np.errstate(all="ignore"):
-        for _ in range(2):
-            total = weights.sum(axis=1, keepdims=True)
-            early = times - (weights * times).sum(axis=1, keepdims=True) / total
-            off = values - (weights * values).sum(axis=1, keepdims=True) / total
-            power = (weights * early**2).sum(axis=1)
-            slope = (weights * early * off).sum(axis=1) / power
-            z = np.where(known, np.abs(off - slope[:, None] * early) / spread, np.inf)
-            median = np.take_along_axis(np.sort(z, axis=1), half, axis=1)
-            unit = np.maximum(1.0, 1.5 * median)
-            weights = plain * np.minimum(1.0, s.wild * unit / np.maximum(z, 1e-9))
-        span = -times.min(axis=1)
-        stddev = unit[:, 0] / np.sqrt(power)
-        # Two ends of the way, off by a drift that has partly changed between them.
-        changed = np.sqrt(2 * (1 - np.exp(-span / s.lasting)))
-        stddev = np.hypot(stddev, drift * changed / span)
-    enough = (count >= s.min_looks) & (span >= s.min_seconds) & np.isfinite(slope)
-    return np.where(enough, slope, np.nan), np.where(enough, stddev, np.nan)
+    def _velocities(
+        self,
+        ids: NDArray[np.int64],
+        stamp: int,
+        places: Vector,
+        near: Vector,
+        velocity: Vector,
+        doubt: Vector,
+    ) -> None:
+        """Fills velocity and doubt (n, 2), m/s, where a way is known."""
+        gap = int(self.settings.gap * SECOND)
+        rows = zip(ids.tolist(), places.tolist(), near.tolist(), strict=True)
+        for row, (id_, (x, y), (jitter_x, jitter_y, drift_x, drift_y)) in enumerate(rows):
+            if id_ > 0 and x == x and y == y:
+                way = self._ways.touch(id_, stamp)
+                way.put(stamp, x, y, jitter_x, jitter_y, gap)
+                self._slopes.of(way, stamp, drift_x, drift_y, velocity, doubt, row)

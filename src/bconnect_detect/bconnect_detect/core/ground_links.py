@@ -5,7 +5,9 @@ its way is nearly straight, so who appears where somebody lost must have come to
 if nobody else can be meant. In doubt a new id stays new.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import hypot, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from bconnect_detect.core.types import SECOND
 
 Vector = NDArray[np.float64]
 Ids = NDArray[np.int64]
+_UNKNOWN: Sequence[float] = (nan, nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,16 @@ class LinkSettings:
     forget: float = 60.0  # s an id is known
 
 
-@dataclass(slots=True)
 class _Lost:
     """The last of one road user. Stamps ns, m, m/s."""
 
-    id: int = 0
-    began: int = 0
-    start: Vector = field(default_factory=lambda: np.full(2, np.nan))
-    stamp: int = 0
-    place: Vector = field(default_factory=lambda: np.full(2, np.nan))
-    spread: Vector = field(default_factory=lambda: np.full((2, 2), np.nan))  # m2
-    width: float = np.nan
-    velocity: Vector = field(default_factory=lambda: np.full(2, np.nan))
-    doubt: float = np.nan
+    __slots__ = ("began", "doubt", "id", "place", "spread", "stamp", "start", "velocity", "width")
+
+    def __init__(self) -> None:
+        self.id, self.began, self.stamp = 0, 0, 0
+        self.start = self.place = self.velocity = _UNKNOWN
+        self.spread = (_UNKNOWN, _UNKNOWN)  # m2
+        self.width = self.doubt = nan
 
 
 class Links:
@@ -62,29 +62,31 @@ class Links:
         """
         self._names.expire(stamp)
         self._users.expire(stamp)
-        known = [self._names.touch(r, stamp) if r > 0 else [0] for r in raw.tolist()]
+        ids = raw.tolist()
+        known = [self._names.touch(r, stamp) if r > 0 else [0] for r in ids]
         new = [row for row, name in enumerate(known) if not name]
-        present = {name[0] for name in known if name}
-        self._link(known, new, present, raw, (stamp, places, spread, widths))
-        named = np.array([name[0] for name in known], np.int64).reshape(len(raw))
-        for row in np.flatnonzero(named != raw):
-            if (named == named[row]).sum() > 1:  # the first one is back: it was another
-                known[row][0] = named[row] = raw[row]
-        ids, wide = named.tolist(), widths.tolist()
-        for at in np.flatnonzero((named > 0) & np.isfinite(places).all(axis=1)).tolist():
-            user = self._users.touch(ids[at], stamp)
-            if not user.id:
-                user.id, user.began, user.start = ids[at], stamp, places[at]
-            user.stamp, user.place, user.spread = stamp, places[at], spread[at]
-            user.width = wide[at]
-        return named
+        if new:
+            present = {name[0] for name in known if name}
+            self._link(known, new, present, raw, (stamp, places, spread, widths))
+        named = [name[0] for name in known]
+        for row, name in enumerate(named):
+            if name != ids[row] and named.count(name) > 1:  # the first one is back: it was another
+                known[row][0] = named[row] = ids[row]
+        seen = zip(named, places.tolist(), spread.tolist(), widths.tolist(), strict=True)
+        for id_, place, doubt, width in seen:
+            if id_ > 0 and isfinite(place[0]) and isfinite(place[1]):
+                user = self._users.touch(id_, stamp)
+                if not user.id:
+                    user.id, user.began, user.start = id_, stamp, place
+                user.stamp, user.place, user.spread, user.width = stamp, place, doubt, width
+        return np.array(named, np.int64)
 
     def learn(self, named: Ids, stamp: int, velocity: Vector, doubt: Vector) -> None:
         """How fast they are by now, m/s, where that is known."""
-        doubts = np.hypot(doubt[:, 0], doubt[:, 1]).tolist()
-        for row in np.flatnonzero((named > 0) & np.isfinite(velocity).all(axis=1)).tolist():
-            user = self._users.touch(int(named[row]), stamp)
-            user.velocity, user.doubt = velocity[row], doubts[row]
+        for id_, way, off in zip(named.tolist(), velocity.tolist(), doubt.tolist(), strict=True):
+            if id_ > 0 and isfinite(way[0]) and isfinite(way[1]):
+                user = self._users.touch(id_, stamp)
+                user.velocity, user.doubt = way, hypot(off[0], off[1])
 
     def clear(self) -> None:
         """A new scene; ids given before are not given again."""

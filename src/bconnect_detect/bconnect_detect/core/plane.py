@@ -2,40 +2,36 @@
 
 numpy takes longer to begin than a few points take to compute, and some rules ask for a few points
 of one vehicle; the same numbers either way. Only for lenses that do not bend straight lines.
+Compiled, by the types in plane.pxd.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from math import inf, nan
-
 import numpy as np
+from cython.cimports.libc.math import hypot
 from numpy.typing import NDArray
 
 from bconnect_site.calibration import Calibration
 
 Pair = tuple[float, float]
-Spans = tuple[Pair, ...]  # lengths and widths, m
 Vector = NDArray[np.float64]
 
-NOWHERE = (nan, nan)
+_NAN, _INF = float("nan"), float("inf")
+NOWHERE = (_NAN, _NAN)
 _ROUNDS = 3  # of laying a rectangle
 
 
 class Plane:
     """Pixels of one image size to m and back; NaN beyond the horizon."""
 
-    __slots__ = ("_back", "_edges", "_sides", "_to")
-
     def __init__(self, calibration: Calibration, size: tuple[int, int]) -> None:
         w, h = size
         to = calibration.homography / (w, h, 1.0)
         back = np.linalg.inv(calibration.homography) * np.array(((w,), (h,), (1.0,)))
-        self._to = tuple(to.ravel().tolist())
-        self._back = tuple(back.ravel().tolist())
-        region = [(x * w, y * h) for x, y in calibration.file.ground.region]  # type: ignore[union-attr]
-        self._edges = tuple(pairwise((*region, region[0])))
-        self._sides = np.array([(*a, *b) for a, b in self._edges]).T
+        self._to = np.array(to, np.float64).ravel()
+        self._back = np.array(back, np.float64).ravel()
+        region = np.array(calibration.file.ground.region, np.float64) * (w, h)  # type: ignore[union-attr]
+        self._ends = np.concatenate((region, np.roll(region, -1, axis=0)), axis=1)
 
     def place(self, x: float, y: float) -> Pair:
         """m of a pixel, be it outside the calibrated region."""
@@ -48,81 +44,116 @@ class Plane:
     def covers(self, x: float, y: float) -> bool:
         """Whether a pixel lies in the calibrated region."""
         inside = False
-        for (ax, ay), (bx, by) in self._edges:
+        for i in range(self._ends.shape[0]):
+            ax, ay, bx, by = self._ends[i, 0], self._ends[i, 1], self._ends[i, 2], self._ends[i, 3]
             if (ay > y) != (by > y) and x < ax + (y - ay) * (bx - ax) / (by - ay):
                 inside = not inside
         return inside
 
     def places(self, points: Vector) -> Vector:
         """m of pixels (n, 2), be they outside the calibrated region."""
-        return _all_through(self._to, points[:, 0], points[:, 1])
+        return _all_through(self._to, points)
 
     def pixels(self, ground: Vector) -> Vector:
         """Pixels of places (n, 2), m."""
-        return _all_through(self._back, ground[:, 0], ground[:, 1])
+        return _all_through(self._back, ground)
 
     def cover(self, points: Vector) -> NDArray[np.bool_]:
         """Which pixels (n, 2) lie in the calibrated region."""
-        x, y = points[:, :1], points[:, 1:]
-        ax, ay, bx, by = self._sides
-        spans = (ay > y) != (by > y)
-        with np.errstate(all="ignore"):
-            left = x < ax + (y - ay) * (bx - ax) / (by - ay)
-        return np.asarray((spans & left).sum(axis=1) % 2 == 1, np.bool_)
-
-    def middles(self, feet: Vector, ahead: Vector, spans: Vector) -> Vector:
-        """``middle`` of n vehicles: feet (n, 2), ahead (n, 2), lengths and widths (n, 2)."""
-        seen = self.places(feet)
-        half, side = spans[:, :1] / 2, spans[:, 1:] / 2
-        (ux, uy), (vx, vy) = (half * ahead).T, (side * ahead[:, ::-1] * (-1.0, 1.0)).T
-        dx = np.stack((ux + vx, ux - vx, -ux - vx, vx - ux))  # (4, n)
-        dy = np.stack((uy + vy, uy - vy, -uy - vy, vy - uy))
-        x, y, m = seen[:, 0], seen[:, 1], self._back
-        lost = np.zeros(len(feet), np.bool_)
-        for _ in range(_ROUNDS):
-            cx, cy = x + dx, y + dy
-            weight = m[6] * cx + m[7] * cy + m[8]
-            lost |= ~(weight > 0.0).all(axis=0)
-            with np.errstate(all="ignore"):
-                px = (m[0] * cx + m[1] * cy + m[2]) / weight
-                low = ((m[3] * cx + m[4] * cy + m[5]) / weight).max(axis=0)
-                at = _all_through(self._to, (px.min(axis=0) + px.max(axis=0)) / 2, low)
-            x, y = x + seen[:, 0] - at[:, 0], y + seen[:, 1] - at[:, 1]
-        made = np.column_stack((x, y))
-        made[lost] = nan
+        made = np.empty(points.shape[0], np.bool_)
+        flags = made.view(np.uint8)
+        for i in range(points.shape[0]):
+            flags[i] = self.covers(points[i, 0], points[i, 1])
         return made
 
-    def middle(self, foot: Pair, ahead: Pair, length: float, width: float) -> Pair:
-        """Middle of a rectangle on the ground whose image has that foot; ahead: unit vector of
+    def known(self, points: Vector) -> Vector:
+        """m of pixels (n, 2), NaN outside the calibrated region."""
+        made = _all_through(self._to, points)
+        out = made
+        for i in range(points.shape[0]):
+            if not self.covers(points[i, 0], points[i, 1]):
+                out[i, 0] = out[i, 1] = _NAN
+        return made
+
+    def middles(self, feet: Vector, ahead: Vector, spans: Vector) -> Vector:
+        """``middle`` (n, 2, 2) of n vehicles, be they short or long; NaN outside the calibrated
+        region. feet (n, 2); ahead (n, 2); spans (n, 3): shortest and longest length, width."""
+        made = np.empty((feet.shape[0], 2, 2))
+        out = made
+        for i in range(feet.shape[0]):
+            known = self.covers(feet[i, 0], feet[i, 1])
+            for k in range(2):
+                out[i, k, 0] = out[i, k, 1] = _NAN
+                if known:
+                    out[i, k, 0], out[i, k, 1] = self.middle(
+                        feet[i, 0], feet[i, 1], ahead[i, 0], ahead[i, 1], spans[i, k], spans[i, 2]
+                    )
+        return made
+
+    def middle(
+        self, foot_x: float, foot_y: float, ax: float, ay: float, length: float, width: float
+    ) -> Pair:
+        """Middle of a rectangle on the ground whose image has that foot; (ax, ay): unit vector of
         its length."""
-        seen_x, seen_y = self.place(*foot)
-        (ax, ay), half, side = ahead, length / 2, width / 2
+        seen_x, seen_y = _through(self._to, foot_x, foot_y)
+        half, side = length / 2, width / 2
         ux, uy, vx, vy = half * ax, half * ay, -side * ay, side * ax
-        corners = (ux + vx, uy + vy), (ux - vx, uy - vy), (-ux - vx, -uy - vy), (vx - ux, vy - uy)
         x, y = seen_x, seen_y
         for _ in range(_ROUNDS):
-            left, right, low = inf, -inf, -inf
-            for dx, dy in corners:
-                px, py = self.pixel(x + dx, y + dy)
+            left, right, low = _INF, -_INF, -_INF
+            for corner in range(4):
+                if corner == 0:
+                    dx, dy = ux + vx, uy + vy
+                elif corner == 1:
+                    dx, dy = ux - vx, uy - vy
+                elif corner == 2:
+                    dx, dy = -ux - vx, -uy - vy
+                else:
+                    dx, dy = vx - ux, vy - uy
+                px, py = _through(self._back, x + dx, y + dy)
                 if px != px:
-                    return NOWHERE
+                    return _NAN, _NAN
                 left, right, low = min(left, px), max(right, px), max(low, py)
-            at_x, at_y = self.place((left + right) / 2, low)
+            at_x, at_y = _through(self._to, (left + right) / 2, low)
             x, y = x + seen_x - at_x, y + seen_y - at_y
         return x, y
 
+    def step(self, x: float, y: float, ax: float, ay: float) -> float:
+        """Pixels that a pixel's place moves by in the image for 1 m along a unit vector; NaN:
+        outside the calibrated region."""
+        if not self.covers(x, y):
+            return _NAN
+        at_x, at_y = _through(self._to, x, y)
+        ux, uy = _through(self._back, at_x, at_y)
+        vx, vy = _through(self._back, at_x + ax, at_y + ay)
+        return hypot(vx - ux, vy - uy)
 
-def _through(m: tuple[float, ...], x: float, y: float) -> Pair:
+    def scale(self, x: float, y: float) -> float:
+        """Pixels of what is 1 m high or wide where a pixel's place is; NaN: outside the calibrated
+        region."""
+        if not self.covers(x, y):
+            return _NAN
+        at_x, at_y = _through(self._to, x, y)
+        ax, ay = _through(self._back, at_x, at_y)
+        bx, by = _through(self._back, at_x + 1.0, at_y)
+        cx, cy = _through(self._back, at_x, at_y + 1.0)
+        bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
+        # The larger singular value of ((bx, by), (cx, cy)); NaN stays NaN.
+        squares, area = bx * bx + by * by + cx * cx + cy * cy, bx * cy - by * cx
+        rest = squares * squares - 4 * area * area
+        return ((squares + (rest if rest > 0.0 else 0.0) ** 0.5) / 2) ** 0.5
+
+
+def _through(m: Vector, x: float, y: float) -> Pair:
     weight = m[6] * x + m[7] * y + m[8]
     if not weight > 0.0:
-        return NOWHERE
+        return _NAN, _NAN
     return (m[0] * x + m[1] * y + m[2]) / weight, (m[3] * x + m[4] * y + m[5]) / weight
 
 
-def _all_through(m: tuple[float, ...], x: Vector, y: Vector) -> Vector:
-    weight = m[6] * x + m[7] * y + m[8]
-    with np.errstate(all="ignore"):
-        weight = np.where(weight > 0.0, weight, nan)
-        return np.column_stack(
-            ((m[0] * x + m[1] * y + m[2]) / weight, (m[3] * x + m[4] * y + m[5]) / weight)
-        )
+def _all_through(m: Vector, points: Vector) -> Vector:
+    made = np.empty((points.shape[0], 2))
+    out = made
+    for i in range(points.shape[0]):
+        out[i, 0], out[i, 1] = _through(m, points[i, 0], points[i, 1])
+    return made

@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bconnect_detect.core.colour import ColourVotes
+from bconnect_detect.core.following import Rows, numbered, settled
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import RoadUserKind
+
+Raw = NDArray[np.int64]
 
 MAX_GAP = 5 * SECOND  # images further apart do not describe one scene
 _FORGET_KIND = 30 * SECOND
@@ -30,7 +33,7 @@ class Ids:
     def __init__(self) -> None:
         self._offset = 0
         self._highest = 0
-        self._votes: Memory[NDArray[np.float64]] = Memory(lambda: np.zeros(_KINDS), _FORGET_KIND)
+        self._votes: Memory[list[float]] = Memory(lambda: [0.0] * _KINDS, _FORGET_KIND)
         self._colours = ColourVotes()
 
     def begin(self) -> None:
@@ -39,25 +42,30 @@ class Ids:
         self._votes.clear()
         self._colours.clear()
 
-    def number(self, raw: NDArray[np.int64], group: int, groups: int = 2) -> NDArray[np.int64]:
-        """Ids from 1 up for a tracker's own ids (from 0; negative: none, becomes 0).
+    def number(
+        self,
+        raw: NDArray[np.int64],
+        rows: Rows,
+        ids: NDArray[np.int64],
+        group: int,
+        groups: int = 2,
+    ) -> None:
+        """Puts ids from 1 up for a tracker's own ids (from 0; negative: none, becomes 0) into
+        their rows of ``ids``.
 
         Each of several trackers (groups) of one camera gets numbers of its own.
         """
-        ids = np.where(raw >= 0, self._offset + raw * groups + group + 1, 0)
-        self._highest = max(self._highest, int(ids.max(initial=0)))
-        return ids
+        highest = numbered(raw, rows, ids, self._offset + group + 1, groups)
+        self._highest = max(self._highest, highest)
 
     def settle(self, found: Tracks, ids: NDArray[np.int64]) -> Tracks:
         """Rows with an id, each with the kind and colour its track has mostly been."""
         self._votes.expire(found.stamp)
-        tracked = found.changed(track_id=ids).select(ids > 0)
-        if not len(tracked):
-            return self._colours.settle(tracked)
-        known = [self._votes.touch(i, found.stamp) for i in tracked.track_id.tolist()]
-        votes = np.array(known) * _FADE
-        votes[np.arange(len(known)), tracked.kind] += tracked.confidence
-        for mine, now in zip(known, votes, strict=True):
-            mine[:] = now
-        kinds = votes.argmax(axis=1).astype(np.uint8)
-        return self._colours.settle(tracked.changed(kind=kinds))
+        rows = ids > 0
+        if not rows.all():
+            found, ids = found.select(rows), ids[rows]
+        if not len(ids):
+            return self._colours.settle(found.changed(track_id=ids))
+        known = [self._votes.touch(i, found.stamp) for i in ids.tolist()]
+        kinds = settled(known, found.kind, found.confidence, _FADE)
+        return self._colours.settle(found.changed(track_id=ids, kind=kinds))
