@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bconnect_detect.core.following import Follower, FollowSettings, Rows, numbered
+from bconnect_detect.core.following import Follower, FollowSettings, Rows
 from bconnect_detect.core.tracker import MAX_GAP, Ids
 from bconnect_detect.core.types import SECOND, Tracks
 from bconnect_site.kinds import RoadUserKind
