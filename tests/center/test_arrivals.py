@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from case_maker import Maker
 from review_house import status
 
+from bconnect_center.adapters.folders import Folders
 from bconnect_center.adapters.tables import feed
 from bconnect_center.web import arriving
 from bconnect_center.web.app import create_app
@@ -118,6 +119,8 @@ def test_what_arrives_waits_for_an_officer(unit: Vehicle, centre: Any, house: An
     assert case.measures[0].policy == "spool.arrival" and "etle 01" in case.last.reason
     client = centre.client("validator")
     assert number in client.get("/review").text
+    folders = Folders(house.loaded)
+    assert folders.handed_over(folders.find(case.violation))  # so it is the centre's to decide
     page = client.get(f"/review/{number}")
     assert "whole and signed" in page.text
     with house.database.reading() as c:

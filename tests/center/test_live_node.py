@@ -24,6 +24,8 @@ from bconnect_center.adapters.token import token_of
 from bconnect_center.core.live import HOUR
 from bconnect_center.house import House
 from bconnect_center.live_node import LiveNode
+from bconnect_enforce.adapters.ledger import jobs
+from bconnect_enforce.core.records import StickerTask, TowJob
 from bconnect_node import qos
 from bconnect_site.signer import Signer
 
@@ -127,6 +129,33 @@ def test_a_case_reaches_the_ledger_once(
     assert [c.violation_id for c in house.ledger.pending()] == ["v-1"]
     found = wait_for(lambda: lines(listener, "violation"))
     assert "KT 1234 AB" not in json.dumps(found[0].told)
+
+
+def test_jobs_and_numbers_of_a_site_with_its_own_ledger(
+    listener: LiveNode, street: Street, wait_for: Wait, house: House
+) -> None:
+    """On the board as they stand, though we did not hear their beginning."""
+    said = {"site": street.site, "camera": "simpang_utara", "violation_type": 5}
+    tow = {"id": "t-1", "violation_id": "v-1", **said}
+    street.say("tow_jobs", status=2, revision=3, truck="KT 8001 XA", ordered_by="Budi", **tow)
+    street.say("tow_jobs", status=1, revision=2, **tow)  # older, and told again
+    street.say("sticker_tasks", id="s-1", violation_id="v-2", status=1, revision=1, **said)
+    street.say("citations", number="BC-x-7", violation_id="v-1", status=2, stamp=9, **said)
+
+    def newest(kind: Any) -> list[Any]:
+        with house.ledger.reading() as c:
+            return jobs.newest(c, kind, street.site)
+
+    wait_for(lambda: newest(TowJob) and newest(StickerTask))
+    (job,), (task,) = newest(TowJob), newest(StickerTask)
+    assert (job.id, job.revision, job.truck, job.status.name) == (
+        "t-1", 3, "KT 8001 XA", "ACKNOWLEDGED",
+    )  # fmt: skip
+    assert task.id == "s-1"
+    there = wait_for(lambda: listener._store.site_citation("v-1"))
+    assert (there.number, there.status, there.stamp) == ("BC-x-7", 2, 9)
+    street.say("tow_jobs", status=4, revision=4, truck="KT 8001 XA", **tow)
+    wait_for(lambda: newest(TowJob)[0].status.name == "DONE")
 
 
 def test_road_users_are_counted_once_each(

@@ -18,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from review_house import decide, maker_of, status, write_file
 
 from bconnect_center.adapters.decisions import Decisions
+from bconnect_center.adapters.live_store import LiveStore
 from bconnect_center.adapters.queue import Filter, Queue
+from bconnect_center.core.live import SiteCitation
 from bconnect_center.core.review import Declined, Verdict
 from bconnect_center.core.roles import Person, Role
 from bconnect_center.web.desk import Desk
@@ -96,6 +98,40 @@ def test_decided_elsewhere_meanwhile(desk: Desk, make: Any, clock: Any, centre: 
     assert "your decision was not written" in client.get("/review").text
     answer = decide(client, number, "reject", reason="1")
     assert answer.status_code == 409 and "already confirmed by Sari" in answer.json()["detail"]
+
+
+def test_a_case_its_site_decides_is_confirmed_once(
+    desk: Desk, make: Any, clock: Any, centre: Any
+) -> None:
+    """Two ledgers, two numbers: who handed it over lets the centre decide, else the site does."""
+    number, other = make(), make()
+    store, ledger = LiveStore(desk.house.database), desk.house.ledger
+    ids = {n: ledger.case(n).violation.id for n in (number, other)}
+
+    def told(n: str, name: str, state: CitationStatus, at: int = 0) -> None:
+        store.note_citations([SiteCitation(ids[n], "beruang_madu", name, state, clock() + at)])
+
+    client = centre.client("validator")
+    told(number, number, CitationStatus.PENDING_REVIEW)  # one ledger for both: nothing special
+    assert "own number" not in client.get(f"/review/{number}").text
+    assert decide(client, number, "confirm", sure=True).status_code == 200
+    told(number, "BC-beruang_madu-2026-000777", CitationStatus.PENDING_REVIEW)
+    clock.pass_(11)
+    desk.decisions.write_due(clock())  # it was heard in the window in which one can undo
+    assert status(desk.house, number) == "pending_review"
+    assert "decides it itself" in desk.decisions.of_case(number)[0].told["sentence"]
+    page = client.get(f"/review/{number}").text
+    assert "own number BC-beruang_madu-2026-000777" in page and "cannot be confirmed" in page
+    answer = decide(client, number, "confirm", sure=True)
+    assert answer.status_code == 409 and "as BC-beruang_madu-2026-000777" in answer.text
+    assert decide(client, number, "reject", reason="1").status_code == 200
+
+    desk.folders.handed_over = lambda folder: True  # type: ignore[method-assign]
+    told(other, "BC-beruang_madu-2026-000778", CitationStatus.CONFIRMED)
+    told(other, "BC-beruang_madu-2026-000778", CitationStatus.PENDING_REVIEW, -5)  # older news
+    assert "its site decides" in desk.cases.stops(ledger.case(other))
+    told(other, "BC-beruang_madu-2026-000778", CitationStatus.WITHDRAWN, 5)
+    assert desk.cases.stops(ledger.case(other)) == ""
 
 
 def test_of_many_at_once_one_decides(desk: Desk, make: Any, clock: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bconnect_center.core.live import Happening, State, clean
+from bconnect_center.core.live import Happening, SiteCitation, State, clean
 from bconnect_enforce.convert import ns
 from bconnect_site.kinds import PlateState
 
@@ -154,6 +154,11 @@ def citation(m: Any) -> Happening:
     told = {"number": m.number, "status": m.status, "violation": m.violation_id}
     id_ = f"{m.number}:{m.hash[:16] or m.status}"
     return _happening("citation", id_, m.site, m.camera, m.violation_type, m.header.stamp, told)
+
+
+def site_citation(m: Any) -> SiteCitation:
+    """The same for the review desk, which asks whether the site decides it itself."""
+    return SiteCitation(m.violation_id, m.site, _text(m.number), int(m.status), ns(m.header.stamp))
 
 
 def job(kind: str, m: Any) -> Happening:

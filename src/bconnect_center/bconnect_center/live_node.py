@@ -124,10 +124,9 @@ class LiveNode(BconnectNode):
         hear(messages.Violation, names.VIOLATIONS, self.on_violation, qos.RECORD)
         hear(messages.Measure, names.MEASURES, self.on_measure, qos.RECORD)
         hear(messages.Compliance, names.COMPLIANCE, self.on_compliance, qos.RECORD)
-        hear(messages.Citation, names.CITATIONS, lambda m: add(convert.citation(m)), qos.RECORD)
-        hear(messages.TowJob, names.TOW_JOBS, lambda m: add(convert.job("tow", m)), qos.RECORD)
-        hear(messages.StickerTask, names.STICKER_TASKS,
-             lambda m: add(convert.job("sticker", m)), qos.RECORD)  # fmt: skip
+        hear(messages.Citation, names.CITATIONS, self.on_citation, qos.RECORD)
+        hear(messages.TowJob, names.TOW_JOBS, self.on_tow, qos.RECORD)
+        hear(messages.StickerTask, names.STICKER_TASKS, self.on_sticker, qos.RECORD)
         hear(messages.RuleTrust, names.RULE_TRUST,
              lambda m: self._say(convert.trust_state(m)), qos.RECORD)  # fmt: skip
         hear(messages.SignalState, names.SIGNALS,
@@ -207,6 +206,18 @@ class LiveNode(BconnectNode):
     def on_compliance(self, m: messages.Compliance) -> None:
         self._add(convert.compliance(m))
         self._filing.put(records.compliance_from(m))
+
+    def on_citation(self, m: messages.Citation) -> None:
+        self._add(convert.citation(m))
+        self._writing.cited(convert.site_citation(m))
+
+    def on_tow(self, m: messages.TowJob) -> None:
+        self._add(convert.job("tow", m))
+        self._filing.put(records.tow_from(m))
+
+    def on_sticker(self, m: messages.StickerTask) -> None:
+        self._add(convert.job("sticker", m))
+        self._filing.put(records.sticker_from(m))
 
     def _say(self, state: State, steady: tuple[str, ...] = ()) -> None:
         self._writing.say(state, steady)

@@ -1,7 +1,7 @@
 """Everything an officer needs to decide one case, gathered from ledger, folder and site."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ from bconnect_center.adapters.folders import Folder, Folders
 from bconnect_center.core import crosschecks
 from bconnect_center.core.crosschecks import Looked, Warning_
 from bconnect_center.core.fit_plot import FitPlot, fit_plot
+from bconnect_center.core.live import SiteCitation
 from bconnect_center.core.plots import Drawing, SignalPlot, SpeedPlot, drawing, signal_plot
 from bconnect_center.core.plots import speed_plot as plot_speed
 from bconnect_center.core.roles import Person
@@ -57,6 +58,7 @@ class Dossier:
     earlier: tuple[Earlier, ...]
     previous: bool | None
     ledger_holds: bool
+    site_number: str = ""  # what the site's own ledger calls it, where that is another
 
     @property
     def number(self) -> str:
@@ -100,9 +102,16 @@ class Cases:
     """Safe from any thread."""
 
     def __init__(
-        self, ledger: Ledger, folders: Folders, sites: Mapping[str, LoadedSite], zone: ZoneInfo
+        self,
+        ledger: Ledger,
+        folders: Folders,
+        sites: Mapping[str, LoadedSite],
+        zone: ZoneInfo,
+        there: Callable[[str], SiteCitation | None],
     ) -> None:
+        """`there`: what a site's own ledger says of a violation, where that was heard."""
         self._ledger, self.folders, self._sites, self._zone = ledger, folders, sites, zone
+        self._there = there
 
     def read(self, number: str) -> Case | None:
         """What the ledger holds. Raises LedgerError."""
@@ -115,9 +124,13 @@ class Cases:
         same = self._same_plate(seen, person)
         others = [n for n in open_numbers([id_ for id_ in same if id_ != seen.id])]
         tolerance = self._tolerance(seen)
-        looked = Looked(
-            seen, folder.seal, folder.facts, tolerance, self._active(seen),
-            tuple(n for n in others if n != case.number)[:3],
+        looked = self._elsewhere(
+            case,
+            Looked(
+                seen, folder.seal, folder.facts, tolerance, self._active(seen),
+                tuple(n for n in others if n != case.number)[:3],
+                handed=self.folders.handed_over(folder),
+            ),
         )  # fmt: skip
         speed = fit = None
         if seen.offence.type in crosschecks.SPEEDS:
@@ -139,15 +152,39 @@ class Cases:
             tuple(self._earlier(same, seen.id)),
             self._previous(folder.manifest),
             all(line.hash == line_hash(line) for line in case.lines),
+            looked.site_number,
         )
 
     def stops(self, case: Case) -> str:
         """Why it cannot be confirmed, as a sentence; empty: it can."""
+        if why := self.decided_there(case.number):
+            return why
         seal = self.folders.find(case.violation).seal
         if seal.stands:
             return ""
         told = "; ".join(seal.sentences)[:200]
         return f"{case.number}: its evidence is {seal.state} ({told}); it cannot be confirmed"
+
+    def decided_there(self, number: str) -> str:
+        """That the site decides a case itself, as a sentence; empty: it is ours."""
+        case = self.read(number)
+        if case is None or self._there(case.violation.id) is None:
+            return ""
+        folder = self.folders.find(case.violation)
+        handed = self.folders.handed_over(folder)
+        looked = self._elsewhere(case, Looked(case.violation, folder.seal, handed=handed))
+        if not any(one.stops for one in crosschecks.there(looked)):
+            return ""
+        return f"{number}: its site decides it itself, as {looked.site_number}"
+
+    def _elsewhere(self, case: Case, looked: Looked) -> Looked:
+        """With what the site's own ledger says, where that is another than ours."""
+        found = self._there(case.violation.id)
+        if found is None or found.number == case.number:
+            return looked
+        known = found.status in CitationStatus._value2member_map_
+        status = CitationStatus(found.status) if known else CitationStatus.UNKNOWN
+        return replace(looked, site_number=found.number, site_status=status)
 
     def title(self, site: str) -> str:
         found = self._sites.get(site)

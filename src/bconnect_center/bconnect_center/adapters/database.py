@@ -2,12 +2,12 @@
 
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, delete, insert, inspect, select
 
 from bconnect_center.adapters.tables import metadata, version
 from bconnect_enforce.adapters.ledger.engine import LedgerError, Store
 
-VERSION = 1
+VERSION = 2
 UTC = ZoneInfo("UTC")
 BUSY = 5.0  # s: a page may wait that long for a lock; a node of the street may not
 _WRITER = int.from_bytes(b"bcenter1", "big")
@@ -33,5 +33,6 @@ class Database(Store):
                 f"up to {VERSION}; use the software that wrote them"
             )
         if found < VERSION:
-            metadata.create_all(connection)
+            metadata.create_all(connection)  # what is there stays
+            connection.execute(delete(version))
             connection.execute(insert(version).values(version=VERSION))

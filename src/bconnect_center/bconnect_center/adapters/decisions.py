@@ -6,7 +6,7 @@ officer and stamp.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -24,8 +24,16 @@ _OPEN = (review.WAITING, review.WRITING)
 class Decisions:
     """Safe from any thread. All stamps are passed in, ns."""
 
-    def __init__(self, database: Database, ledger: Ledger, undo: float, four_eyes: bool) -> None:
-        self._database, self._ledger = database, ledger
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        undo: float,
+        four_eyes: bool,
+        elsewhere: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """`undo`: s; `elsewhere`: why a case is not ours to confirm, by its number."""
+        self._database, self._ledger, self._elsewhere = database, ledger, elsewhere
         self._undo, self._four_eyes = int(undo * review.SECOND), four_eyes
 
     # -- claims ----------------------------------------------------------------------------
@@ -146,6 +154,8 @@ class Decisions:
                 return
         status = review.LEADS_TO[given.verdict]
         try:
+            if given.verdict is Verdict.CONFIRM and (why := self._elsewhere(given.number)):
+                raise Refused(why)  # its site has decided it while this could be undone
             self._ledger.review(Decision(given.number, status, given.by, given.reason), given.stamp)
         except Refused as error:
             told = {**given.told, "sentence": str(error)[:300]}

@@ -71,6 +71,10 @@ class Folders:
             _json(path / sealed.VIOLATION),
         )  # fmt: skip
 
+    def handed_over(self, folder: Folder) -> bool:
+        """Whether it came by the intake: who sends it there lets the centre decide."""
+        return folder.path != Path() and folder.root == self._loaded.stores[0]
+
     def file(self, violation: Violation, digest: str) -> Path:
         """The file of that digest, as it was sealed. Raises NotThere."""
         named = {file.sha256: file.path for file in violation.evidence}

@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bconnect_center.adapters import traffic_weeks
 from bconnect_center.adapters.database import Database
-from bconnect_center.adapters.tables import feed, spoken, states, traffic
-from bconnect_center.core.live import Happening, State
+from bconnect_center.adapters.tables import feed, site_citations, spoken, states, traffic
+from bconnect_center.core.live import Happening, SiteCitation, State
 
 PORTION = 2000  # rows looked at in one go while forgetting
 LOOK_BACK = 50_000  # lines among which a filter searches
@@ -106,6 +106,33 @@ class LiveStore:
                     .where(spoken.c.id == str(h.told.get("announcement")), spoken.c.began <= 0)
                     .values(began=heard)
                 )
+
+    def note_citations(self, heard: Iterable[SiteCitation]) -> None:
+        """What sites' own ledgers say of their cases; the newest word of each stands."""
+        rows = [
+            {"violation_id": one.violation_id[:64], "site": one.site, "number": one.number[:128],
+             "status": one.status, "stamp": one.stamp}
+            for one in heard
+        ]  # fmt: skip
+        if not rows:
+            return
+        query = self._insert(site_citations)
+        news = {n: query.excluded[n] for n in ("site", "number", "status", "stamp")}
+        newer = query.excluded.stamp >= site_citations.c.stamp
+        with self._database.writing() as c:
+            c.execute(
+                query.on_conflict_do_update(
+                    index_elements=["violation_id"], set_=news, where=newer
+                ),
+                rows,
+            )
+
+    def site_citation(self, violation_id: str) -> SiteCitation | None:
+        """What the site's own ledger says of a violation, where it was heard."""
+        query = select(site_citations).where(site_citations.c.violation_id == violation_id)
+        with self._database.reading() as c:
+            row = c.execute(query).first()
+        return SiteCitation(*row) if row else None
 
     def touch(self, site: str, kind: str, name: str, heard: int) -> None:
         """It was heard of again, and nothing else is new."""

@@ -163,6 +163,17 @@ decisions = Table(
 )
 Index("center_decisions_waiting", decisions.c.state, decisions.c.due)
 
+# What a site's own ledger calls a case that is here, too, and what became of it there.
+site_citations = Table(
+    "center_site_citations",
+    metadata,
+    Column("violation_id", String(64), primary_key=True),
+    Column("site", String(64), nullable=False),
+    Column("number", String(128), nullable=False),
+    Column("status", Integer, nullable=False),  # CitationStatus
+    Column("stamp", BigInteger, nullable=False),
+)
+
 # The pending citations of the ledger in the order they are to be looked at.
 queue = Table(
     "center_queue",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bconnect_center.adapters.live_store import LiveStore
-from bconnect_center.core.live import SILENT, Happening, Passing, State, Throttle
+from bconnect_center.core.live import SILENT, Happening, Passing, SiteCitation, State, Throttle
 from bconnect_enforce.adapters.ledger import LedgerBusy, LedgerError
 
 PERIOD = 0.1  # s between two batches
@@ -23,6 +23,7 @@ class Writing:
         self._lock = threading.Condition()
         self._states: dict[tuple[str, str, str], State] = {}
         self._happened: deque[tuple[int, Happening]] = deque()
+        self._cited: dict[str, SiteCitation] = {}
         self._jobs: deque[Callable[[], Any]] = deque(maxlen=4)
         self._passing = Passing()
         self._throttle = Throttle()
@@ -44,6 +45,13 @@ class Writing:
             self._happened.append((self._now(), happening))
             self._lock.notify()
             return True
+
+    def cited(self, citation: SiteCitation) -> None:
+        """What the site's own ledger says of a case; the last word is kept."""
+        with self._lock:
+            if len(self._cited) < MOST or citation.violation_id in self._cited:
+                self._cited[citation.violation_id] = citation
+            self._lock.notify()
 
     def passed(self, camera: str, stamp: int, ids: Iterable[int], kinds: Iterable[int]) -> None:
         """One image's tracks."""
@@ -79,15 +87,19 @@ class Writing:
         """Writes until `stop`, then what is left, once."""
         while not stop.is_set():
             with self._lock:
-                self._lock.wait_for(lambda: self._states or self._happened or self._jobs, 0.5)
+                self._lock.wait_for(lambda: self._waits(), 0.5)
             self._write(tell)
             stop.wait(PERIOD)
         self._write(tell)
+
+    def _waits(self) -> bool:
+        return bool(self._states or self._happened or self._cited or self._jobs)
 
     def _write(self, tell: Callable[[str], None]) -> None:
         now = self._now()
         with self._lock:
             said, self._states = self._states, {}
+            cited, self._cited = self._cited, {}
             happened, jobs = list(self._happened), list(self._jobs)
             self._happened.clear()
             self._jobs.clear()
@@ -100,12 +112,14 @@ class Writing:
                 passed = passed if self._leads(now) else {}
             if said or happened or passed:
                 self._store.write(now, said.values(), happened, passed)
+            self._store.note_citations(cited.values())
             for job in jobs:
                 job()
         except LedgerBusy as error:
             tell(f"{error}; {len(happened)} happenings wait")
             with self._lock:
                 self._states = {**said, **self._states}
+                self._cited = {**cited, **self._cited}
                 self._happened.extendleft(reversed(happened[-MOST:]))
         except LedgerError as error:
             tell(f"set aside: {error}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from bconnect_enforce.core.records import Violation
 from bconnect_site.kinds import (
+    CitationStatus,
     EvidenceKind,
     PlateColour,
     PlateState,
@@ -65,16 +66,34 @@ class Looked:
     tolerance: float | None = None  # m/s or s beyond the limit that count for nothing
     active: bool | None = None
     others: tuple[str, ...] = ()
+    # What the site's own ledger, which is another than ours, calls the case and made of it;
+    # `handed`: the site gave it to us to decide.
+    site_number: str = ""
+    site_status: CitationStatus = CitationStatus.UNKNOWN
+    handed: bool = False
 
 
 def warnings(looked: Looked, rules: PlateRules) -> list[Warning_]:
     """What speaks against a quick yes, what stops it first."""
     found = [
         one
-        for check in (_seal, _pictures, _signal, _interval, _clock, _hours, _others)
+        for check in (there, _seal, _pictures, _signal, _interval, _clock, _hours, _others)
         for one in check(looked)
     ] + list(_plate(looked, rules))
     return sorted(found, key=lambda one: not one.stops)
+
+
+def there(looked: Looked) -> Iterator[Warning_]:
+    """A case has one place where it is decided: nothing is confirmed twice."""
+    if not looked.site_number:
+        return
+    values = {"number": looked.site_number}
+    if looked.site_status is CitationStatus.CONFIRMED:
+        yield Warning_("confirmed_there", values, stops=True)
+    elif not looked.handed:
+        yield Warning_("decided_there", values, stops=True)
+    elif looked.site_status is not CitationStatus.PENDING_REVIEW:
+        yield Warning_("dropped_there", values)
 
 
 def _seal(looked: Looked) -> Iterator[Warning_]:

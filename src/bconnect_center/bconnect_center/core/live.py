@@ -39,6 +39,17 @@ class Happening:
     told: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class SiteCitation:
+    """A case as the site's own ledger has it. `status`: CitationStatus."""
+
+    violation_id: str
+    site: str
+    number: str
+    status: int
+    stamp: int
+
+
 def clean(value: Any) -> Any:
     """The same for JSON: an unknown number is None, a float has six digits."""
     if isinstance(value, float):

@@ -12,6 +12,7 @@ from bconnect_center.adapters.clips import Clips
 from bconnect_center.adapters.decisions import Decisions
 from bconnect_center.adapters.folders import Folders
 from bconnect_center.adapters.handout import Handout
+from bconnect_center.adapters.live_store import LiveStore
 from bconnect_center.adapters.queue import Queue
 from bconnect_center.core.review import officer
 from bconnect_center.core.roles import Person
@@ -33,10 +34,13 @@ class Desk:
         self.house = house
         review = house.file.review
         self.folders = Folders(house.loaded)
-        self.cases = Cases(house.ledger, self.folders, house.sites, house.zone)
+        there = LiveStore(house.database).site_citation
+        self.cases = Cases(house.ledger, self.folders, house.sites, house.zone, there)
         self.clips = Clips()
         self.queue = Queue(house.database, house.ledger, self.deadline)
-        self.decisions = Decisions(house.database, house.ledger, review.undo, review.four_eyes)
+        self.decisions = Decisions(
+            house.database, house.ledger, review.undo, review.four_eyes, self.cases.decided_there
+        )
         self.handout = Handout(house.ledger, self.folders, house.sites, house.zone)
         self.seen = Seen()
 

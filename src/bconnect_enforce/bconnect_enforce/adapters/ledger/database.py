@@ -107,15 +107,15 @@ class Ledger:
                 weeks.count(connection, site, self._zone)
         return chosen
 
-    def put_sticker(self, task: StickerTask, now: int = 0) -> bool:
-        """Stores one state of a task; False: it was there. Raises jobs.Outdated."""
+    def put_sticker(self, task: StickerTask, now: int = 0, heard: bool = False) -> bool:
+        """Stores one state of a task; False: it was there. See jobs.put; raises jobs.Outdated."""
         with self._store.writing() as connection:
-            return jobs.put(connection, task, now or task.stamp)
+            return jobs.put(connection, task, now or task.stamp, heard)
 
-    def put_tow_job(self, job: TowJob, now: int = 0) -> bool:
-        """Stores one state of a job; False: it was there. Raises jobs.Outdated."""
+    def put_tow_job(self, job: TowJob, now: int = 0, heard: bool = False) -> bool:
+        """Stores one state of a job; False: it was there. See jobs.put; raises jobs.Outdated."""
         with self._store.writing() as connection:
-            return jobs.put(connection, job, now or job.stamp)
+            return jobs.put(connection, job, now or job.stamp, heard)
 
     def stickers(self) -> list[StickerTask]:
         """The present state of the site's sticker tasks, oldest first."""

@@ -49,9 +49,12 @@ def compliances(connection: Connection, site: str) -> list[Compliance]:
     ]
 
 
-def put(connection: Connection, record: StickerTask | TowJob, now: int) -> bool:
+def put(
+    connection: Connection, record: StickerTask | TowJob, now: int, heard: bool = False
+) -> bool:
     """Stores one state; False: it was there already. Raises Outdated where another state was
-    stored meanwhile: the one who was first wins."""
+    stored meanwhile: the one who was first wins. ``heard``: of the site whose ledger is another,
+    so what lies between may be lacking, and what is older than the last is no news."""
     table = _TABLES[type(record)]
     last = connection.execute(
         select(table).where(table.c.id == record.id).order_by(table.c.revision.desc()).limit(1)
@@ -59,9 +62,11 @@ def put(connection: Connection, record: StickerTask | TowJob, now: int) -> bool:
     if last is not None and of_row(type(record), last) == record:
         return False
     stored = 0 if last is None else last.revision
+    if heard and record.revision <= stored:
+        return False
     if record.revision <= stored and _is_stored(connection, table, record):
         return False
-    if record.revision != stored + 1:
+    if record.revision != stored + 1 and not heard:
         raise Outdated(
             f"{record.id}: revision {record.revision} does not follow {stored}; "
             "somebody else changed it, look again"
