@@ -65,7 +65,6 @@ def until(condition: Callable[[], Any], timeout: float, what: str, every: float 
 
 def blind_model(path: Path) -> Path:
     """A YOLO export that sees nobody: the detector's way without its cost."""
-    import onnx
     from onnx import TensorProto, helper
 
     nothing = helper.make_tensor("nothing", TensorProto.FLOAT, [1, 84, 1], [0.0] * 84)
@@ -75,7 +74,7 @@ def blind_model(path: Path) -> Path:
         helper.make_node("Add", ["nothing", "none"], ["output0"]),
     ]
     zero = helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])
-    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 640, 640])]
     outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 84, 1])]
     graph = helper.make_graph(nodes, "blind", inputs, outputs, [nothing, zero])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
@@ -84,20 +83,6 @@ def blind_model(path: Path) -> Path:
     assert ast.literal_eval(names.value)
     path.write_bytes(model.SerializeToString())
     return path
-
-
-@dataclass
-class Sent:
-    """One finding on its way. ``taken``: the evidence store has it, from now on it is ours."""
-
-    id: str
-    kind: str
-    camera: str
-    message: Any
-    folder: str  # of the sealed evidence, in the store
-    taken: bool = False
-    times: int = 0
-    told: float = 0.0  # monotonic, s, when it was last sent
 
 
 @dataclass
@@ -124,6 +109,8 @@ class Street:
         self.layout = StateLayout.of(self.state, SITE)
         self.cameras = [f"kamera_{n + 1}" for n in range(self.ways.cameras)]
         self.towing = TowingService()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model = blind_model(folder / "blind.onnx")
         self.site_file = self._write_site()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.up_since = 0.0
@@ -134,7 +121,6 @@ class Street:
     def _write_site(self) -> Path:
         from camera_clips import write_clip
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         clip = self.folder / "clip.mp4"
         if not self.ways.sources and not clip.exists():
             write_clip(clip, frames=100, fps=10, size=(320, 180), gop=5)
@@ -146,8 +132,6 @@ class Street:
             "location": {"latitude": -1.2463, "longitude": 116.8563},
             "detector": {
                 "adapter": "onnxruntime",
-                "model": str(blind_model(self.folder / "blind.onnx")),
-                "image_size": 64,
                 "threads": 1,
             },
             "cameras": {
@@ -156,7 +140,8 @@ class Street:
             },
             "speakers": {"tiang": {"adapter": "file", "hears": self.cameras}},
             "ladder": LADDER,
-            "evidence": {"before": 1.0, "after": 1.0},
+            "evidence": {"before": 1.0, "after": 1.0, "min_free_bytes": 8 << 20},
+            "plates": {"read": False},  # no network of neurons: kills need speed, not sight
             "tow": {
                 "webhook": "${FAULT_TOW_URL}",
                 "secret": "${FAULT_TOW_SECRET}",
@@ -209,7 +194,7 @@ class Street:
         }
         (self.folder / "intake.yaml").write_text(yaml.safe_dump(config))
         return {
-            "url": f"http://127.0.0.1:{self.intake_port}/intake",
+            "url": f"http://127.0.0.1:{self.intake_port}",
             "key": str(root / "keys" / f"{keys.key_id}.pub"),
             "recipient": recipient,
         }
@@ -245,6 +230,7 @@ class Street:
             "FAULT_TOW_URL": self.towing.url,
             "FAULT_TOW_SECRET": SECRET,
             "BCONNECT_SELFTEST": "off",
+            "BCONNECT_MODEL": str(self.model),
             **(self.ways.env if name == MAIN else {}),
         }
         with (self.folder / f"{name}.out").open("ab") as out:

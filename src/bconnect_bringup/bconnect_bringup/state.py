@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.plan import StateLayout
 
 VARIABLE = "BCONNECT_STATE"
+ORPHANS = 8.0  # s that the remains of a runner that died get to stop
+MOST_LOGS, LOG_BYTES = 40, 50_000_000
+ROS_LOG = re.compile(r".+_\d+_\d{10,}\.log")
 ELSEWHERE = f"choose another folder with --state or {VARIABLE}"
 
 
@@ -31,10 +36,23 @@ def create(layout: StateLayout) -> None:
     try:
         for folder in (layout.log_dir, layout.evidence_dir, layout.audio_dir):
             folder.mkdir(parents=True, exist_ok=True)
+        prune_logs(layout.log_dir)
     except OSError as error:
         raise ConfigError(
             f"{layout.root}: cannot be written ({error.strerror}); {ELSEWHERE}"
         ) from None
+
+
+def prune_logs(folder: Path, most: int = MOST_LOGS, size: int = LOG_BYTES) -> None:
+    """Keeps the newest log files that ROS 2 itself makes, one for each start of a process."""
+    with contextlib.suppress(OSError):
+        known = [p for p in folder.iterdir() if ROS_LOG.fullmatch(p.name) and p.is_file()]
+        known.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        total = 0
+        for place, path in enumerate(known):
+            total += path.stat().st_size
+            if place >= most or total > size:
+                path.unlink(missing_ok=True)
 
 
 def set_aside(layout: StateLayout) -> Path | None:
@@ -59,7 +77,8 @@ def lock(layout: StateLayout, site_file: str) -> int:
     """Takes the site's lock and returns its descriptor; held until it and all its copies close.
 
     Children that inherit the descriptor keep the lock when the runner is killed, so a second
-    graph cannot start beside the remains of a first. Raises ConfigError when it is held.
+    graph cannot start beside the remains of a first. Remains are waited for: they were told to
+    stop. Raises ConfigError when it is held.
     """
     path = lock_file(layout)
     try:
@@ -67,15 +86,30 @@ def lock(layout: StateLayout, site_file: str) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); {ELSEWHERE}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        written = os.read(descriptor, 4096).decode(errors="replace")
-        os.close(descriptor)
-        raise ConfigError(_held(layout, written)) from None
+    until = time.monotonic() + ORPHANS
+    while not _taken(descriptor):
+        written = os.pread(descriptor, 4096, 0).decode(errors="replace")
+        if _runs(written) or time.monotonic() > until:
+            os.close(descriptor)
+            raise ConfigError(_held(layout, written))
+        time.sleep(0.05)
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n{site_file}\n".encode())
     return descriptor
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _runs(written: str) -> bool:
+    """Whether the runner that wrote this lives."""
+    pid = written.partition("\n")[0]
+    return pid.isdigit() and psutil.pid_exists(int(pid))
 
 
 def is_running(layout: StateLayout) -> bool:
@@ -96,7 +130,7 @@ def is_running(layout: StateLayout) -> bool:
 def _held(layout: StateLayout, written: str) -> str:
     site = layout.root.name
     pid, _, origin = written.strip().partition("\n")
-    if pid.isdigit() and psutil.pid_exists(int(pid)):
+    if _runs(written):
         return (
             f'site "{site}" is already running here (process {pid}, from {origin}); '
             "stop it first, or give this one another site name or --state folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from bconnect_enforce.convert_orders import fields_of, put
 from bconnect_enforce.core import ladder
 from bconnect_enforce.core.history import digest
 from bconnect_enforce.core.policy import rules_of
+from bconnect_enforce.core.records import Measure
 from bconnect_enforce.doorway import SealDoor
 from bconnect_enforce.remembering import Remembering
 from bconnect_node.base import BconnectNode
@@ -32,6 +34,7 @@ from bconnect_site.signer import Signer
 from bconnect_site.trusted import LADDER
 
 TICK = 0.25  # s
+AT_ONCE = 40  # measures in a tick: readers keep a hundred, and a restart repeats hundreds
 LINGER = 30  # s without a watch until a camera's tracks are let go
 LOOK_EVERY = 150_000_000  # ns between two looks at one camera
 MEASURE_LIFE = 24 * 3600 * SECOND  # ns a ledger that was away may still write one
@@ -68,6 +71,8 @@ class Ladder(BconnectNode):
         self._ladder = ladder.Ladder(rules, digest=partial(digest, self._memory.secret))
         self._ladder.load(self._memory.take())
         self._tracks: dict[str, Any] = {}  # subscriptions by camera
+        self._unsaid: deque[Measure] = deque()
+        self._room = AT_ONCE
         self._looked: dict[str, int] = {}  # stamp of the last look
         self._wanted: dict[str, int] = {}  # when a camera's tracks were last wanted
         self._measures = self.create_publisher(messages.Measure, names.MEASURES, RECORD)
@@ -129,6 +134,8 @@ class Ladder(BconnectNode):
         self._carry_out(self._ladder.on_tracks(seen, self.now()))
 
     def on_time(self) -> None:
+        self._room = AT_ONCE
+        self._say()
         if others := self._memory.take():
             self._ladder.load(others)
         self._carry_out(self._ladder.on_time(self.now()))
@@ -144,11 +151,8 @@ class Ladder(BconnectNode):
             said = convert.announcement_to(order)
             self.send(self._announcements, self._signed(ANNOUNCE, said, order.expires))
             self.health.tick(names.ANNOUNCEMENTS)
-        for measure in answer.measures:
-            asked = convert.measure_to(measure)
-            self.send(self._measures, self._signed(MEASURE, asked, self.now() + MEASURE_LIFE))
-            self.health.tick(names.MEASURES)
-            self.get_logger().info(f"{measure.step.name.lower()}: {measure.reason}")
+        self._unsaid.extend(answer.measures)
+        self._say()
         for record in answer.compliance:
             self.send(self._compliance, convert.compliance_to(record))
             self.health.tick(names.COMPLIANCE)
@@ -159,6 +163,17 @@ class Ladder(BconnectNode):
         self._watch()
         self._memory.put(self._ladder.history.drain())
         self._memory.wait(self._ladder.undecided)
+
+    def _say(self) -> None:
+        """What was decided, no faster than readers take it in; a kill meanwhile loses nothing,
+        since what was decided is said again at the next start."""
+        while self._unsaid and self._room:
+            self._room -= 1
+            measure = self._unsaid.popleft()
+            asked = convert.measure_to(measure)
+            self.send(self._measures, self._signed(MEASURE, asked, self.now() + MEASURE_LIFE))
+            self.health.tick(names.MEASURES)
+            self.get_logger().info(f"{measure.step.name.lower()}: {measure.reason}")
 
     def _signed(self, kind: str, m: Any, expires: int) -> Any:
         put(m, self._signer.sign(kind, fields_of(kind, m, self._site), self.now(), expires))
