@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bconnect_bringup.console import Console
+from bconnect_bringup.state import prune_logs
 from bconnect_bringup.supervisor import Job, Patience, Supervisor
 from bconnect_node.heartbeat import VARIABLE, Heartbeat
 from bconnect_site.notify import Systemd
@@ -208,3 +209,41 @@ def test_a_watchdog_meant_for_another_process_is_not_ours(manager: Any) -> None:
     env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}
     Systemd(lambda: 0.0, env).tend("")
     assert "WATCHDOG=1" not in told()
+
+
+# --- nothing in a site's log folder grows without end
+
+
+def test_a_supervised_process_makes_no_log_of_its_own(child: Any, tmp_path: Path) -> None:
+    code = (
+        "import sys, threading\nfrom rclpy.node import Node\nfrom bconnect_node import run\n"
+        "def make():\n n = Node('n')\n n.get_logger().info('hello')\n raise run.ConfigError('x')\n"
+        "sys.exit(run.run_nodes([make]))"
+    )
+    reading, writing = os.pipe()
+    for env in ({VARIABLE: str(writing)}, {VARIABLE: ""}):
+        folder = tmp_path / str(len(env[VARIABLE]))
+        folder.mkdir()
+        told = {**env, "ROS_LOG_DIR": str(folder)}
+        process = child(code, env=told, pass_fds=(writing,))
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 2 and "hello" in out + err
+        assert bool(list(folder.iterdir())) is not bool(env[VARIABLE])
+    os.close(reading)
+    os.close(writing)
+
+
+def test_logs_of_ros_are_pruned_and_nothing_else(tmp_path: Path) -> None:
+    for number in range(10):
+        file = tmp_path / f"python_{number}_17955499670{number:02d}.log"
+        file.write_text("x" * 10)
+        os.utime(file, (number, number))
+    for name in ("perception.log", "perception.log.1", "switches.log"):
+        (tmp_path / name).write_text("y" * 1000)
+    prune_logs(tmp_path, most=5, size=1000)
+    left = sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("python"))
+    assert left == [f"python_{n}_17955499670{n:02d}.log" for n in range(5, 10)]
+    prune_logs(tmp_path, most=5, size=25)
+    assert len([p for p in tmp_path.iterdir() if p.name.startswith("python")]) == 2
+    assert (tmp_path / "perception.log").exists() and (tmp_path / "switches.log").exists()
+    prune_logs(tmp_path / "none")

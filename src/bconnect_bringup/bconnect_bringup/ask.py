@@ -16,6 +16,7 @@ from bconnect_bringup.health import LEVELS, NodeHealth
 from bconnect_bringup.orders import desk, sign
 from bconnect_enforce.convert_orders import REQUESTS
 from bconnect_node import environment, shm
+from bconnect_node.heartbeat import NO_LOG_FILE
 from bconnect_node.run import make_executor
 from bconnect_site import names
 from bconnect_site.orders import REVIEW
@@ -34,7 +35,7 @@ class Visit:
     def __init__(self, name: str) -> None:
         environment.apply()
         shm.remove_stale()
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=list(NO_LOG_FILE), signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node(name, enable_rosout=False, start_parameter_services=False)
         self._executor = make_executor()
         self._executor.add_node(self.node)

@@ -15,7 +15,7 @@ from bconnect_site.errors import ConfigError
 from bconnect_site.plan import StateLayout
 
 VARIABLE = "BCONNECT_STATE"
-ORPHANS = 8.0  # s that the remains of a runner that died get to stop
+ORPHANS = 4.0  # s that the remains of a runner that died get to stop
 MOST_LOGS, LOG_BYTES = 40, 50_000_000
 ROS_LOG = re.compile(r".+_\d+_\d{10,}\.log")
 ELSEWHERE = f"choose another folder with --state or {VARIABLE}"

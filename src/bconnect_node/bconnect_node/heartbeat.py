@@ -6,6 +6,14 @@ from collections.abc import Mapping
 
 VARIABLE = "BCONNECT_HEARTBEAT"  # descriptor of a pipe to the supervisor
 
+# A file of its own for each start, which grows without end: not where our lines are kept anyway.
+NO_LOG_FILE = ("--ros-args", "--disable-external-lib-logs")
+
+
+def is_supervised() -> bool:
+    """Whether somebody holds the other end, and keeps what we print."""
+    return bool(os.environ.get(VARIABLE))
+
 
 class Heartbeat:
     """Writes a byte per beat into the supervisor's pipe; without one it does nothing."""

@@ -17,7 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from bconnect_node import base, environment, selftest, shm
-from bconnect_node.heartbeat import Heartbeat
+from bconnect_node.heartbeat import NO_LOG_FILE, Heartbeat, is_supervised
 from bconnect_node.interfaces import check_messages
 from bconnect_node.security import check_security
 from bconnect_site.errors import ConfigError
@@ -47,9 +47,10 @@ def run_nodes(factories: Sequence[Factory], argv: Sequence[str] | None = None) -
         return refused(error)
     shm.remove_stale()
     images_pass = selftest.check()
-    rclpy.init(
-        args=None if argv is None else list(argv), signal_handler_options=SignalHandlerOptions.NO
-    )
+    arguments = list(sys.argv if argv is None else argv)
+    if is_supervised():
+        arguments += NO_LOG_FILE
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     runner = Runner()
     signals = Signals(runner.stop)
     try:

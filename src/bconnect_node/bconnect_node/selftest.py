@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bconnect_node import environment, shm
+from bconnect_node.heartbeat import NO_LOG_FILE
 
 SIZE = (1920, 1080)  # px: the largest image expected between processes
 SWITCH = "BCONNECT_SELFTEST"
@@ -123,7 +124,7 @@ def _listen(topic: str, length: int) -> int:
     from bconnect_node.run import make_executor
 
     came: list[int] = []
-    rclpy.init(args=[])
+    rclpy.init(args=list(NO_LOG_FILE))
     executor = make_executor()
     node = Node("self_test_reader", enable_rosout=False, start_parameter_services=False)
     node.create_subscription(Image, topic, lambda m: came.append(len(m.data)), qos.SENSOR)
