@@ -261,3 +261,15 @@ def test_what_waits_when_the_ladder_ends_is_decided_by_the_next(
     graph.probe.destroy_publisher(violations)  # and nobody repeats the violation
     start_ladder(graph, tmp_path, "ladder_again")
     wait_for(lambda: [m.step for m in measures if m.step == Step.CITATION], 20.0)
+
+
+def test_a_hundred_violations_at_once_lose_no_measure(graph, violation, wait_for, tmp_path):
+    """After a restart the last hundred come at once, and each calls for several measures."""
+    site = SITE.replace("[reprimand, announcement, citation]", "[reprimand, sticker, citation]")
+    violations = graph.publisher(messages.Violation, "violations", RECORD, readers=0)
+    now = graph.probe.get_clock().now().nanoseconds
+    for n in range(100):
+        violations.publish(violation_of(violation(n, stamp=now - 55 * S)))
+    measures = graph.listen(messages.Measure, "measures", RECORD)
+    graph.ladder(site)
+    wait_for(lambda: len({m.id for m in measures}) == 300, 20.0)
