@@ -31,6 +31,7 @@ ELSEWHERE = {
     "verify": ("bconnect_detect.verify", "check sealed evidence"),
     "evidence": ("bconnect_bringup.evidence", "zips of sealed evidence, originals opened"),
     "camera": ("bconnect_bringup.switching", "switch a camera off for maintenance, and on again"),
+    "metrics": ("bconnect_bringup.metrics", "a site's figures for Prometheus"),
     "units": ("bconnect_bringup.units", "systemd units: watchdog, hardening, egress shut"),
     "keys": ("bconnect_bringup.keys", "the keys that seal a site's evidence: list, rotate"),
     "secure": ("bconnect_bringup.securing", "an SROS2 keystore: an enclave for each process"),

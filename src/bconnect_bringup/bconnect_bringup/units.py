@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bconnect_bringup import egress
+from bconnect_bringup.metrics import PORT
 from bconnect_bringup.prepare import load
 from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
@@ -56,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     options = _options(argv)
     env = {**os.environ, **read_environment(options.environment)}
     extra = [egress.network(text) for text in options.allow]
-    how = How(options.program or program(), options.user, options.environment, extra)
+    how = How(options.program or program(), options.user, options.environment, extra, options.port)
     if _is_centre(options.what):
         units, told = centre_units(Path(options.what), how, env)
     else:
@@ -77,8 +78,10 @@ def main(argv: Sequence[str]) -> int:
 class How:
     """What all units of one call share."""
 
-    def __init__(self, program: str, user: str, environment: str, allow: Sequence[str]) -> None:
-        self.program, self.user = program, user
+    def __init__(
+        self, program: str, user: str, environment: str, allow: Sequence[str], port: int = PORT
+    ) -> None:
+        self.program, self.user, self.port = program, user, port
         self.environment, self.allow = environment, list(allow)
 
     @property
@@ -119,7 +122,7 @@ def site_units(
     ]
     metrics = [
         "Type=exec",
-        f"ExecStart={_word(how.program)} metrics {name}",
+        f"ExecStart={_word(how.program)} metrics {name} --port {how.port}",
         *_for_ever(),
         *common,
         "DevicePolicy=closed",
@@ -229,6 +232,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         metavar="NET",
         help="one more network, e.g. browsers",
     )
+    parser.add_argument("--port", type=int, default=PORT, help="of the site's metrics")
     parser.add_argument("--program", default="", help="absolute path of bconnect")
     options = parser.parse_args(argv)
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", options.user):
