@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bconnect_detect.core.types import SECOND
 from bconnect_detect.gating import gate_of
 from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.core.figures import Score, figures
@@ -133,10 +132,7 @@ def thin(
             update={"opens": way, "floor": options.floor, "margin": options.margin}
         )
         detect = settings.detect.model_copy(update={"gate": said})
-        if way == "half":
-            gate = None
-        else:
-            gate = gate_of(settings.model_copy(update={"detect": detect}))
+        gate = None if way == "half" else gate_of(settings.model_copy(update={"detect": detect}))
         seen = _detections(noisy, site.site, camera)
         for n, (stamp, true) in enumerate(_detections(perfect, site.site, camera)):
             _, found = next(seen)

@@ -182,7 +182,7 @@ def test_the_detector_tells_it_of_a_vehicle_s_cameras(
     kind: str,
     moving: bool,
 ) -> None:
-    monkeypatch.setattr(detector_node, "build_detector", lambda *a, **kw: Model())
+    monkeypatch.setattr(detector_node, "build_lanes", lambda *a, **kw: [Model()])
     file = tmp_path / "uji.yaml"
     plain = {"site": "uji", "kind": kind, "title": "Uji"}
     plain |= {"cameras": {"depan": {"source": "file:///x.mp4", "rules": ["no_helmet"]}}}

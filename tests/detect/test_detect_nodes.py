@@ -89,7 +89,7 @@ class Model:
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     made = Model()
-    monkeypatch.setattr(detector_node, "build_detector", lambda *a, **kw: made)
+    monkeypatch.setattr(detector_node, "build_lanes", lambda *a, **kw: [made])
     return made
 
 

@@ -35,12 +35,12 @@ class Model:
 def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     made: list[Any] = []
 
-    def build(*_: Any, **__: Any) -> Model:
+    def build(*_: Any, **__: Any) -> list[Model]:
         model = Model()
         made.append(weakref.ref(model))
-        return model
+        return [model]
 
-    monkeypatch.setattr(detector_node, "build_detector", build)
+    monkeypatch.setattr(detector_node, "build_lanes", build)
     return made
 
 

@@ -108,3 +108,28 @@ def test_shares_cost_nobody_anything_while_there_is_time_for_all() -> None:
         box.put("park", n)
         assert {box.take(0), box.take(0)} == {("gate", n), ("park", n)}
     assert box.dropped() == 0
+
+
+def test_what_one_holds_nobody_else_gets_before_it_is_done() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    box.put("a", 1)
+    assert box.take(0, hold=True) == ("a", 1)
+    box.put("a", 2)
+    assert box.take(0, hold=True) is None
+    box.put("b", 1)
+    assert box.take(0, hold=True) == ("b", 1)
+    box.done("a")
+    assert box.take(0, hold=True) == ("a", 2)
+
+
+def test_who_waits_for_a_held_key_is_woken_when_it_is_done() -> None:
+    box: LatestMailbox[int] = LatestMailbox()
+    box.put("a", 1)
+    box.take(0, hold=True)
+    box.put("a", 2)
+    taken: list[object] = []
+    waiting = threading.Thread(target=lambda: taken.append(box.take(10, hold=True)))
+    waiting.start()
+    box.done("a")
+    waiting.join(10)
+    assert taken == [("a", 2)]

@@ -49,14 +49,20 @@ def candidates(weights: Weights, device: str) -> Sequence[str]:
 
 
 def choose(
-    weights: Weights, device: str, image_size: int, threads: int, make: Make, memory: Path
+    weights: Weights,
+    device: str,
+    image_size: int,
+    threads: int,
+    make: Make,
+    memory: Path,
+    shape: tuple[int, int] | None = None,
 ) -> Choice:
     """The quickest adapter. ``make`` loads one by name; ``memory``: the file of earlier finds.
 
     Raises ConfigError, each backend's sentence, where none can run the weights.
     """
-    key = key_of(weights, device, image_size, threads)
-    if (known := _remembered(memory, key)) is not None:
+    key = key_of(weights, device, image_size, threads, shape)
+    if (known := remembered(memory, key)) is not None:
         try:
             adapter, why = known["adapter"], f"{known['why']} (measured earlier)"
             return Choice(adapter, why, make(adapter))
@@ -73,7 +79,7 @@ def choose(
         raise ConfigError(*wrong)
     adapter, why = quickest(models)
     why += "".join(f"; not {sentence}" for sentence in wrong)
-    _remember(memory, key, {"adapter": adapter, "why": why})
+    remember(memory, key, {"adapter": adapter, "why": why})
     return Choice(adapter, why, models[adapter])
 
 
@@ -102,10 +108,10 @@ def quickest(
     return best, f"{best}: the quickest of {told} an image"
 
 
-def key_of(weights: Weights, device: str, image_size: int, threads: int) -> str:
+def key_of(weights: Weights, device: str, image_size: int, threads: int, *more: object) -> str:
     """What a find holds for: machine, weights, versions and how they are run."""
     told = [platform.machine(), _processor(), str(os.cpu_count()), weights.sha256, device]
-    told += [str(image_size), str(threads)]
+    told += [str(image_size), str(threads), *(str(each) for each in more if each)]
     for name in _LIBRARIES:
         try:
             told.append(f"{name} {metadata.version(name)}")
@@ -128,7 +134,8 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith("model name")), "")
 
 
-def _remembered(memory: Path, key: str) -> dict[str, str] | None:
+def remembered(memory: Path, key: str) -> dict[str, str] | None:
+    """An earlier find; None: there is none that can be read."""
     found: Any = _read(memory).get(key)
     return found if isinstance(found, dict) else None
 
@@ -141,7 +148,8 @@ def _read(memory: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _remember(memory: Path, key: str, found: dict[str, str]) -> None:
+def remember(memory: Path, key: str, found: dict[str, str]) -> None:
+    """Keeps a find, and the latest others."""
     known = dict(list(_read(memory).items())[-31:])
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)

@@ -16,12 +16,12 @@ from bconnect_msgs.msg import RoadUserArray, SiteInfo
 
 from bconnect_detect.adapters.global_motion import GlobalMotion
 from bconnect_detect.adapters.weights import resolve
-from bconnect_detect.build import ADAPTERS, AUTO, build_detector
+from bconnect_detect.build import ADAPTERS, AUTO, build_lanes
 from bconnect_detect.convert import tracks_to_msg
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.detector import Detector as Model
 from bconnect_detect.core.detector import Weights, tidy
-from bconnect_detect.gating import Gates
+from bconnect_detect.gating import Gates, crop_of, seen_by, shape_of
 from bconnect_detect.site_info import site_info
 from bconnect_node import qos
 from bconnect_node.frames import Frame, FrameSubscription
@@ -55,6 +55,13 @@ class Params:
     threads: int = field(
         default=0, metadata={"minimum": 0, "maximum": 256, "description": "0: the adapter's own"}
     )
+    lanes: int = field(
+        default=1,
+        metadata={"minimum": 0, "maximum": 16, "description": "models side by side; 0: by trying"},
+    )
+    fit: bool = field(
+        default=False, metadata={"description": "fit the model to the cameras' own shape"}
+    )
     site_file: str = field(default="", metadata={"description": "frozen site, for site_info"})
 
 
@@ -70,7 +77,9 @@ class Detector(ManagedNode):
         self._info = self.create_publisher(SiteInfo, names.SITE_INFO, qos.STATE)
         self._mailbox: LatestMailbox[Frame] = LatestMailbox(self._shares())
         self._motions = self._moving()
+        known = self._site.site.cameras if self._site else {}
         self._gates = Gates.of(self._site.site if self._site else None, self.params.cameras)
+        self._crops = {c: crop_of(known[c]) for c in self.params.cameras if c in known}
         self._out = {}
         for camera in self.params.cameras:
             topic = names.camera_topic(camera, names.DETECTIONS)
@@ -131,23 +140,36 @@ class Detector(ManagedNode):
 
     def _run_model(self, weights: Weights, stop: threading.Event) -> None:
         p = self.params
-        model = build_detector(
+        models = build_lanes(
             p.adapter,
             weights,
+            lanes=p.lanes,
             device=p.device,
             confidence=p.confidence,
             image_size=p.image_size,
             threads=p.threads,
+            shape=shape_of(self._site, p.cameras, p.image_size) if p.fit else None,
         )
-        self._announce(model)
-        load = _Load(self)
+        self._announce(models[0])
+        load, over = _Load(self), threading.Event()
+        for n, model in enumerate(models[1:], 2):
+            self.worker(f"inference {n}", partial(self._watch, model, load), over)
+        try:
+            self._watch(models[0], load, stop)
+        finally:
+            over.set()
+
+    def _watch(self, model: Model, load: "_Load", stop: threading.Event) -> None:
         while not stop.is_set():
-            taken = self._mailbox.take(timeout=0.5)
-            if not self._watching:
-                continue
-            if taken is not None and self._worth(*taken):
-                self._detect(model, *taken, load)
-            load.look(self._mailbox, self._gates)
+            taken = self._mailbox.take(timeout=0.5, hold=True)
+            try:
+                if taken is not None and self._watching and self._worth(*taken):
+                    self._detect(model, *taken, load)
+            finally:
+                if taken is not None:
+                    self._mailbox.done(taken[0])
+            if self._watching:
+                load.look(self._mailbox, self._gates)
 
     def _worth(self, camera: str, frame: Frame) -> bool:
         try:
@@ -174,7 +196,7 @@ class Detector(ManagedNode):
         began = time.monotonic()
         try:
             size = frame.width, frame.height
-            seen = tidy(model.detect(frame.image))
+            seen = tidy(seen_by(model, frame.image, self._crops.get(camera)))
             found = seen.to_tracks(frame.stamp, camera, size, frame.frame_id)
             found = coloured(found, frame.image)
             if motion := self._motions.get(camera):
@@ -200,18 +222,21 @@ class _Load:
         self._before: dict[str, int] = {}
         self._seconds = 0.0
         self._next = time.monotonic() + LOOK
+        self._lock = threading.Lock()
 
     def done(self, camera: str, seconds: float) -> None:
         """One frame of a camera took so long."""
         self._node.health.tick(camera)
-        self._done[camera] = self._done.get(camera, 0) + 1
-        self._seconds += seconds
+        with self._lock:
+            self._done[camera] = self._done.get(camera, 0) + 1
+            self._seconds += seconds
 
     def look(self, mailbox: LatestMailbox[Frame], gates: Gates) -> None:
         """Now and then: ms per frame, frames spared and overtaken, and if these are too many."""
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + LOOK
+        with self._lock:
+            if time.monotonic() < self._next:
+                return
+            self._next = time.monotonic() + LOOK
         done, shed = sum(self._done.values()), {}
         for camera in self._node.params.cameras:
             total = mailbox.dropped(camera)

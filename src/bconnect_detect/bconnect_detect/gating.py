@@ -2,24 +2,62 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.adapters.reshaping import fitting_size
 from bconnect_detect.adapters.small_picture import small
+from bconnect_detect.core.crop import Crop
+from bconnect_detect.core.detector import Detections
 from bconnect_detect.core.gate import Gate, GateSettings, Look
 from bconnect_detect.core.types import Box, Floats
+from bconnect_site.errors import ConfigError
+from bconnect_site.loaded import LoadedSite
 from bconnect_site.model import RULE_ZONES, WHOLE_IMAGE, Camera, Site
 
 Image = NDArray[np.uint8]
 
 
+def shape_of(loaded: LoadedSite | None, cameras: Sequence[str], image_size: int) -> tuple[int, int]:
+    """(height, width) of the least input that holds the cameras' pictures. Raises ConfigError."""
+    if loaded is None:
+        raise ConfigError("detector: fit: found true without site_file, which tells the pictures")
+    site = loaded.site
+    sizes: list[tuple[int, int]] = []
+    for camera in (site.cameras[c] for c in cameras if c in site.cameras):
+        width, height = camera.detect.width, camera.detect.height
+        if crop := crop_of(camera):
+            left, top, right, bottom = crop.size(width, height)
+            width, height = right - left, bottom - top
+        sizes.append((height, width))
+    return fitting_size(sizes or [(1, 1)], image_size)
+
+
+def crop_of(camera: Camera) -> Crop | None:
+    """The part of a camera's pictures that is looked at; None: all of it."""
+    margin = camera.detect.crop
+    boxes = None if margin is None else reach_of(camera, margin)
+    crop = Crop.around(boxes) if boxes else None
+    return None if crop is None or crop.part == (0.0, 0.0, 1.0, 1.0) else crop
+
+
+def seen_by(model: Any, image: Image, crop: Crop | None) -> Detections:
+    """What a detector finds in an image, or in its part that is looked at."""
+    found: Detections = model.detect(image if crop is None else crop.cut(image))
+    return found if crop is None else crop.back(found, image.shape[1], image.shape[0])
+
+
 class Gates:
-    """Of the cameras that have one; every picture of the others is looked at. One thread."""
+    """Of the cameras that have one; every picture of the others is looked at.
+
+    A camera's pictures come one by one, those of several cameras perhaps in several threads.
+    """
 
     def __init__(self, gates: Mapping[str, Gate]) -> None:
         self._gates = dict(gates)
-        self._seen: dict[str, Counter[Look]] = {camera: Counter() for camera in gates}
+        self._seen = self._nothing()
 
     @classmethod
     def of(cls, site: Site | None, cameras: Sequence[str]) -> "Gates":
@@ -51,15 +89,18 @@ class Gates:
         """One sentence of what was spared since it was last asked; None: there are no gates."""
         if not self._gates:
             return None
-        whole = sum(self._seen.values(), Counter[Look]())
-        spared = {camera: share(seen) for camera, seen in self._seen.items()}
-        for seen in self._seen.values():
-            seen.clear()
+        seen, self._seen = self._seen, self._nothing()
+        whole = sum(seen.values(), Counter[Look]())
+        spared = {camera: share(looks) for camera, looks in seen.items()}
         each = ", ".join(f"{camera} {100 * part:.0f} %" for camera, part in spared.items())
         why = [look.value for look in (Look.STILL, Look.EMPTY) if whole[look]]
         return f"gated {100 * share(whole):.0f} % of pictures{': ' if why else ''}" + (
             f"{' or '.join(why)} ({each})" if why else ""
         )
+
+    def _nothing(self) -> dict[str, Counter[Look]]:
+        """Every look counted from 0: who counts in another thread adds no key."""
+        return {camera: Counter(dict.fromkeys(Look, 0)) for camera in self._gates}
 
 
 def share(seen: Mapping[Look, int]) -> float:

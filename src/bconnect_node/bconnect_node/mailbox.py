@@ -23,6 +23,7 @@ class LatestMailbox(Generic[Item]):
         self._turns: dict[str, float] = {}  # how far each key is; the least one is next
         self._now = 0.0
         self._items: OrderedDict[str, Item] = OrderedDict()
+        self._held: set[str] = set()  # taken by one who has not said yet that it is done
         self._dropped: dict[str, int] = {}
         self._closed = False
 
@@ -37,17 +38,31 @@ class LatestMailbox(Generic[Item]):
             self._changed.notify()
             return True
 
-    def take(self, timeout: float | None = None) -> tuple[str, Item] | None:
-        """The key whose turn it is with its newest item; None on timeout [s] or once closed."""
+    def take(self, timeout: float | None = None, hold: bool = False) -> tuple[str, Item] | None:
+        """The key whose turn it is with its newest item; None on timeout [s] or once closed.
+
+        hold: nobody gets the key's next item before ``done``, so several takers keep its order.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closed, timeout)
-            if not self._items:
+            self._changed.wait_for(lambda: self._free() or self._closed, timeout)
+            if not (free := self._free()):
                 return None
             # Who was away does not catch up: a turn missed is a turn missed.
-            key = min(self._items, key=lambda k: max(self._turns.get(k, 0.0), self._now))
+            key = min(free, key=lambda k: max(self._turns.get(k, 0.0), self._now))
+            if hold:
+                self._held.add(key)
             self._now = max(self._turns.get(key, 0.0), self._now)
             self._turns[key] = self._now + 1.0 / self._shares.get(key, 1.0)
             return key, self._items.pop(key)
+
+    def _free(self) -> list[str]:
+        return [key for key in self._items if key not in self._held]
+
+    def done(self, key: str) -> None:
+        """The item that was taken to be held is dealt with."""
+        with self._changed:
+            self._held.discard(key)
+            self._changed.notify()
 
     def dropped(self, key: str | None = None) -> int:
         """How many items of a key (of all keys) were replaced before anybody took them."""

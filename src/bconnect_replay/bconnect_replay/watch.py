@@ -15,7 +15,7 @@ from bconnect_detect.adapters.weights import resolve
 from bconnect_detect.core.colour import coloured
 from bconnect_detect.core.lamp import Lamp, crop, read_head
 from bconnect_detect.core.types import SignalReading, Tracks
-from bconnect_detect.gating import Gates
+from bconnect_detect.gating import Gates, crop_of, seen_by
 from bconnect_replay.adapters.bag import BagReader, BagWriter
 from bconnect_replay.adapters.bag_rescue import needs_rescue
 from bconnect_replay.adapters.video import Image, pictures
@@ -149,7 +149,7 @@ def _look(
     site: Site, camera: str, shown: Iterable[tuple[int, Image]], detector: Detect
 ) -> Iterator[tuple[Tracks | None, list[SignalReading]]]:
     """(detections, readings of lamps) of each picture; None: the camera's gate was shut."""
-    gates = Gates.of(site, [camera])
+    gates, part = Gates.of(site, [camera]), crop_of(site.cameras[camera])
     settings = site.cameras[camera].detect
     size = (settings.width, settings.height)
     lamps = [
@@ -167,7 +167,7 @@ def _look(
         if not gates.wants(camera, stamp, image):
             yield None, readings
             continue
-        found = detector.detect(image).to_tracks(stamp, camera, size)
+        found = seen_by(detector, image, part).to_tracks(stamp, camera, size)
         gates.found(camera, stamp, found.boxes, size)
         yield coloured(found, image), readings
 

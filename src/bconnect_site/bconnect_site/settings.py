@@ -31,6 +31,11 @@ class DetectSettings(Strict):
     height: int = Field(default=360, ge=32, le=4320, description="pixels")
     rate: float = Field(default=10.0, gt=0.0, le=120.0, description="Hz")
     gate: GateSettings = GateSettings()
+    crop: Fraction | None = Field(
+        default=None,
+        description="look only at the zones and so much around them, of the image's sides; none: "
+        "at the whole image",
+    )
 
 
 class DetectorSettings(Strict):
@@ -46,6 +51,16 @@ class DetectorSettings(Strict):
         default=640, ge=32, le=4096, multiple_of=32, description="pixels, long side"
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0: the adapter's own")
+    lanes: int = Field(
+        default=1,
+        ge=0,
+        le=16,
+        description="pictures looked at side by side; 0: as many as get most done, found by trying",
+    )
+    fit: bool = Field(
+        default=False,
+        description="fit the model to the cameras' own shape: no grey borders; ONNX exports only",
+    )
 
 
 class TrackerSettings(Strict):

@@ -4,6 +4,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from bconnect_detect.adapters.reshaping import reshaped
 from bconnect_detect.adapters.yolo import YoloHead, input_size, names_of
 from bconnect_detect.core.detector import Detections, ModelInfo, Weights
 from bconnect_site.errors import ConfigError
@@ -20,9 +21,11 @@ class OnnxDetector:
         confidence: float = 0.25,
         image_size: int = 640,
         threads: int = 0,
+        shape: tuple[int, int] | None = None,
     ) -> None:
-        """Loads and warms up. Raises ConfigError: not an ONNX model of road users."""
-        self._session = _open(weights, device, threads)
+        """Loads and warms up; ``shape``: (height, width) to fit the model to. Raises ConfigError:
+        not an ONNX model of road users."""
+        self._session = _open(weights, device, threads, shape)
         self._input = self._session.get_inputs()[0]
         meta = self._session.get_modelmeta().custom_metadata_map
         size = input_size(self._input.shape, image_size)
@@ -34,7 +37,8 @@ class OnnxDetector:
             weights.path.name,
             weights.sha256,
             licence,
-            f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}",
+            f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
+            f"{f', fitted to {size[1]}x{size[0]}' if shape else ''}",
         )
         self.detect(np.zeros((360, 640, 3), np.uint8))
 
@@ -44,7 +48,9 @@ class OnnxDetector:
         return self._head.found(output, image)
 
 
-def _open(weights: Weights, device: str, threads: int) -> onnxruntime.InferenceSession:
+def _open(
+    weights: Weights, device: str, threads: int, shape: tuple[int, int] | None
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Spinning threads steal the cores the other nodes need.
@@ -65,7 +71,10 @@ def _open(weights: Weights, device: str, threads: int) -> onnxruntime.InferenceS
         )
     choice = (provider, {"device_id": device.split(":")[1]}) if ":" in device else provider
     try:
-        return onnxruntime.InferenceSession(str(weights.path), options, providers=[choice])
+        model = reshaped(weights.path, shape) if shape else str(weights.path)
+        return onnxruntime.InferenceSession(model, options, providers=[choice])
+    except ConfigError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")[:60]
         raise ConfigError(

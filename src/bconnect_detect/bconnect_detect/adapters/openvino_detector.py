@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_detect.adapters.reshaping import reshaped
 from bconnect_detect.adapters.yolo import YoloHead, input_size, names_of
 from bconnect_detect.core.detector import Detections, ModelInfo, Weights
 from bconnect_site.errors import ConfigError
@@ -23,11 +24,13 @@ class OpenVinoDetector:
         confidence: float = 0.25,
         image_size: int = 640,
         threads: int = 0,
+        shape: tuple[int, int] | None = None,
     ) -> None:
-        """Loads and warms up. Raises ConfigError: not installed, or not a model of road users."""
+        """Loads and warms up; ``shape``: (height, width) to fit an ONNX model to. Raises
+        ConfigError: not installed, or not a model of road users."""
         ov = _import()
         core = ov.Core()
-        model = read(core, weights.path)
+        model = _fitted(core, weights.path, shape) if shape else read(core, weights.path)
         size = input_size(_shape(model), image_size)
         if model.input(0).partial_shape.is_dynamic:
             model.reshape([1, 3, *size])
@@ -43,6 +46,7 @@ class OpenVinoDetector:
         kind = "int8" if is_int8(model) else "fp32"
         version = str(ov.__version__).split("-")[0]
         backend = f"openvino {version} {kind} on {device}"
+        backend += f", fitted to {size[1]}x{size[0]}" if shape else ""
         self.info = ModelInfo(weights.path.name, weights.sha256, weights.licence, backend)
         self.detect(np.zeros((360, 640, 3), np.uint8))
 
@@ -63,6 +67,15 @@ def read(core: Any, path: Path) -> Any:
             f"detector.model: {path}: is not a model OpenVINO can load ({reason}); needs a YOLO "
             "export to .onnx or an OpenVINO folder"
         ) from None
+
+
+def _fitted(core: Any, path: Path, shape: tuple[int, int]) -> Any:
+    if path.suffix != ".onnx":
+        raise ConfigError(
+            f"detector.fit: {path.name}: only an ONNX export can be fitted; needs .onnx weights, "
+            "or fit: false"
+        )
+    return core.read_model(reshaped(path, shape), b"")
 
 
 def told(model: Any, path: Path) -> dict[str, str]:

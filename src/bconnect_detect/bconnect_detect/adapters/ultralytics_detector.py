@@ -21,8 +21,14 @@ class UltralyticsDetector:
         confidence: float = 0.25,
         image_size: int = 640,
         threads: int = 0,
+        shape: tuple[int, int] | None = None,
     ) -> None:
         """Loads and warms up. Raises ConfigError: not installed, or not its kind of model."""
+        if shape:
+            raise ConfigError(
+                'detector.fit: found true with adapter "ultralytics"; needs onnxruntime, openvino '
+                "or auto with .onnx weights (of .pt it fits its pictures anyway)"
+            )
         ultralytics = _import(threads)
         self._options = {"conf": confidence, "imgsz": image_size, "device": device}
         try:
