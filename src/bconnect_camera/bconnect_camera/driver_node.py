@@ -246,6 +246,8 @@ class CameraDriver(ManagedNode):
                 clock=clock,
             ),
         )
+        hurry = getattr(source, "hurry", None)  # not every source can skip
+        self.health.set("decoder", hurry.told or None if hurry else None)
         self._report(verdict, clock[1], source.broken if source else 0)
 
     def _report(self, verdict: Verdict, offset: float, broken: int) -> None:

@@ -18,6 +18,7 @@ from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from ..core.address import NETWORK, Address
+from ..core.hurry import Hurry
 from ..core.pacing import Pacer
 from ..core.redact import host, redact
 from ..core.stamps import ArrivalStamps, FileStamps, Forward
@@ -93,6 +94,7 @@ class PyavSource:
         self._shift = self._end = 0  # ticks: a loop goes on where the last round ended
         self._last_dts: int | None = None
         self.broken = 0
+        self.hurry = Hurry()
 
     @property
     def live(self) -> bool:
@@ -198,7 +200,7 @@ class PyavSource:
 
     def _round(self) -> Iterator[Packet | Picture]:
         empty = 0
-        for raw in self._container.demux(self._stream):
+        for raw in self._demuxed():
             if raw.size == 0:
                 yield from self._decode(raw)  # the end: the decoder gives what it held back
                 continue
@@ -212,9 +214,27 @@ class PyavSource:
             for picture in self._decode(raw):
                 count += 1
                 yield picture
+            self.hurry.skipped += self.hurry.on and not count
             empty = 0 if count or self.broken == before else empty + 1
             if empty > MAX_BROKEN:
                 raise ValueError(f"{empty} packets in a row cannot be decoded")
+
+    def _demuxed(self) -> Iterator[Any]:
+        """Packets as they come; who cannot keep up with a live stream is told to skip some."""
+        packets = iter(self._container.demux(self._stream))
+        while True:
+            began = self._steady()
+            raw = next(packets, None)
+            now = self._steady()
+            if raw is None:
+                return
+            self.hurry.waited(began, now)
+            yield raw
+            if self.live and self._unordered is None:
+                before = self.hurry.on
+                if self.hurry.look(self._stamps.lag, now) != before:
+                    skip = "NONREF" if self.hurry.on else "DEFAULT"
+                    self._stream.codec_context.skip_frame = skip
 
     def _packet(self, raw: Any) -> Packet | None:
         """Takes over the bytes; None for packets nothing can be cut from."""

@@ -29,6 +29,7 @@ class ArrivalStamps:
         self._previous: int | None = None
         self._since = 0
         self._camera_offset = math.nan
+        self.lag = 0.0  # s the last packet came later than the quickest of late
 
     def stamp(self, pts: int, arrival: int) -> int:
         """``pts`` and ``arrival`` in ns; the capture time in ns."""
@@ -39,6 +40,7 @@ class ArrivalStamps:
             self._previous, self._current, self._since = self._current, offset, arrival
         else:
             self._current = min(self._current, offset)
+        self.lag = (offset - self._best()) / SECOND
         return pts + self._best()
 
     def camera_time(self, camera: int, arrival: int) -> None:
@@ -61,6 +63,7 @@ class FileStamps:
     """Files: the first picture is the moment of the start, the rest follow the file's clock."""
 
     source = "file"
+    lag = 0.0
 
     def __init__(self) -> None:
         self._anchor: int | None = None
