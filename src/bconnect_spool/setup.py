@@ -15,5 +15,10 @@ setup(
     maintainer_email="maintainers@bconnect.example.org",
     description="Sealed violations on their way to the command centre, through any break",
     license="AGPL-3.0-or-later",
-    entry_points={"console_scripts": ["spool = bconnect_spool.spool_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "spool = bconnect_spool.spool_node:main",
+            "relay = bconnect_spool.relay_node:main",
+        ]
+    },
 )

@@ -42,9 +42,28 @@ def test_a_site_with_a_centre_has_a_spool_in_a_process_of_its_own(tmp_path: Path
     assert spool.parameters["since"] == "2026-11-24"
 
 
+def test_a_site_with_a_bridge_has_a_relay_beside_the_spool(tmp_path: Path) -> None:
+    centre = f"centre: {{url: 'https://x', key: k, recipient: {AGE}}}"
+    assert "relay" not in {node.name for node in planned(tmp_path, centre).nodes}
+    bridged = centre.replace("url:", "bridge: tls/pusat:7447, ca: k/ca.pem, url:")
+    (relay,) = (n for n in planned(tmp_path, bridged).nodes if n.name == "relay")
+    assert relay.process == "spool" and relay.target == "bconnect_spool.relay_node:Relay"
+    assert relay.parameters["endpoint"] == "tls/pusat:7447"
+    assert relay.parameters["cameras"] == ["utara"]
+    assert relay.parameters["ca"] == str(tmp_path / "k" / "ca.pem")
+    assert relay.parameters["certificate"] == ""
+    moved = f"{bridged}\nprocesses: {{relay: line}}"
+    (relay,) = (n for n in planned(tmp_path, moved).nodes if n.name == "relay")
+    assert relay.process == "line"
+
+
 @pytest.mark.parametrize(
     ("centre", "says"),
     [
+        (
+            f"{{url: 'https://x', key: k, recipient: {AGE}, bridge: 'tcp/pusat:7447'}}",
+            'bridge: found "tcp/pusat:7447", needs tls/host:port',
+        ),
         (f"{{url: 'ftp://x', key: k, recipient: {AGE}}}", "needs https://host/path"),
         ("{url: 'https://x', key: k, recipient: age1short}", "needs an age public key"),
         (f"{{url: 'https://u:p@x', key: k, recipient: {AGE}}}", "holds a password"),

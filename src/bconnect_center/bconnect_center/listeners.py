@@ -12,6 +12,7 @@ from bconnect_center.house import House
 from bconnect_enforce.adapters.ledger import LedgerError
 
 MODULE = "bconnect_center.live_node"
+BRIDGE = "bridge"  # the process for all sites that dial the bridge
 STEP = 0.5  # s
 STOP = 3.0  # s the listeners have to end
 
@@ -26,18 +27,22 @@ class Listeners:
         self,
         house: House,
         *,
-        command: Callable[[str], Sequence[str]] | None = None,
+        command: Callable[..., Sequence[str]] | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._house, self._store = house, LiveStore(house.database)
         self.sites = [name for name, live in house.file.live.items() if live.url is None]
         path = str(house.loaded.path)
-        make = command or (lambda site: (sys.executable, "-m", MODULE, path, site))
+        far = tuple(site for site in self.sites if house.file.live[site].bridge)
+        jobs: dict[str, tuple[str, ...]] = {site: (site,) for site in self.sites if site not in far}
+        jobs |= {BRIDGE: far} if far else {}
+        self._job_of = {site: name for name, sites in jobs.items() for site in sites}
+        make = command or (lambda *sites: (sys.executable, "-m", MODULE, path, *sites))
         folder = house.loaded.root / "log"
         folder.mkdir(parents=True, exist_ok=True)
-        self._console = Console(self.sites, folder=folder, quiet=True)
+        self._console = Console(list(jobs), folder=folder, quiet=True)
         self._supervisor = Supervisor(
-            [Job(site, tuple(make(site))) for site in self.sites],
+            [Job(name, tuple(make(*sites))) for name, sites in jobs.items()],
             self._console,
             patience=patience or Patience(stop=STOP),
         )
@@ -58,8 +63,12 @@ class Listeners:
         self._console.close()
 
     def running(self) -> Mapping[str, int]:
-        """Sites and the process that listens to each."""
-        return self._supervisor.running()
+        """Sites and the process that listens to each; one for all that come over the bridge."""
+        return self._running()
+
+    def _running(self) -> dict[str, int]:
+        found = self._supervisor.running()
+        return {site: found[job] for site, job in self._job_of.items() if job in found}
 
     def _run(self) -> None:
         # In this thread from the start: a child ends with the thread that made it.
@@ -72,7 +81,7 @@ class Listeners:
         self._supervisor.stop("the centre closes")
 
     def _tell(self, refused: str | None) -> None:
-        running, now = self._supervisor.running(), self._house.now()
+        running, now = self._running(), self._house.now()
         news = []
         for site in self.sites:
             word = "running" if site in running else "waiting"

@@ -31,6 +31,7 @@ from bconnect_center.adapters.token import token_of
 from bconnect_center.adapters.writing import Writing
 from bconnect_center.core.live import Happening, State
 from bconnect_center.core.sites import told_of
+from bconnect_center.far import Far, switchboard
 from bconnect_center.ordering import Ordering
 from bconnect_center.settings import load
 from bconnect_enforce import convert as records
@@ -63,7 +64,8 @@ class LiveNode(BconnectNode):
 
     params: LiveParams
 
-    def __init__(self, **kw: Any) -> None:
+    def __init__(self, wire: Any = None, **kw: Any) -> None:
+        """wire: to a site that is elsewhere; none: it is heard over DDS."""
         super().__init__("live", LiveParams, **kw)
         self.site = self.params.site
         loaded = load(Path(self.params.center))
@@ -81,14 +83,13 @@ class LiveNode(BconnectNode):
         self._store = LiveStore(database)
         self._writing = Writing(self._store, self.site, socket.gethostname()[:96], self.wall)
         self._filing = Filing(ledger, self.wall)
-        self._gallery = Gallery(self._subscribe)
-        self._ordering = Ordering(self, self.site)
-        self._recordings = self.create_publisher(
+        self._far = Far(self, self.site, wire) if wire is not None else None
+        self._gallery = Gallery(self._far.watch if self._far else self._subscribe)
+        follow = self._far.follow if self._far else Ordering(self, self.site).follow
+        self._recordings = None if self._far else self.create_publisher(
             UInt8MultiArray, self._topic(names.RECORDINGS), qos.EVENT
-        )
-        rooms = Rooms(
-            self._gallery, lambda: sorted(self._cameras), self._ordering.follow, self._record
-        )
+        )  # fmt: skip
+        rooms = Rooms(self._gallery, lambda: sorted(self._cameras), follow, self._record)
         url = loaded.file.live[self.site].url if self.site in loaded.file.live else None
         self.gate = Gate(token_of(loaded.root), rooms, port=_port_of(url))
         self.at_close(self.gate.close)
@@ -133,7 +134,11 @@ class LiveNode(BconnectNode):
              lambda m: self._say(convert.signal_state(site, m)), qos.STREAM)  # fmt: skip
         hear(NavSatFix, names.FIX, lambda m: self._say(convert.vehicle_state(site, m)), qos.STREAM)
         # Of all sites of the domain: whether it is ours is seen in the callback.
-        self.create_subscription(DiagnosticArray, "/diagnostics", self.on_diagnostics, 10)
+        if self._far is not None:
+            self._far.hear(DiagnosticArray, "diagnostics", self.on_diagnostics)
+            self._far.begin()
+        else:
+            self.create_subscription(DiagnosticArray, "/diagnostics", self.on_diagnostics, 10)
 
     def _hear(self, kind: Any, topic: str, each: Callable[[Any], None], profile: Any) -> Any:
         def heard(m: Any) -> None:
@@ -144,7 +149,10 @@ class LiveNode(BconnectNode):
                 return
             each(m)
 
-        return self.create_subscription(kind, self._topic(topic), heard, profile)
+        if self._far is not None:
+            return self._far.hear(kind, topic, heard)
+        held = self.create_subscription(kind, self._topic(topic), heard, profile)
+        return partial(self.destroy_subscription, held)
 
     def on_site_info(self, m: messages.SiteInfo) -> None:
         state = convert.site_state(m)
@@ -157,8 +165,8 @@ class LiveNode(BconnectNode):
 
     def _follow_cameras(self, cameras: Sequence[str]) -> None:
         for camera in set(self._cameras) - set(cameras):
-            for subscription in self._cameras.pop(camera):
-                self.destroy_subscription(subscription)
+            for end in self._cameras.pop(camera):
+                end()
             self._states.pop(camera, None)
         for camera in cameras:
             if camera not in self._cameras:
@@ -236,7 +244,10 @@ class LiveNode(BconnectNode):
     def _record(self, data: bytes) -> None:
         m = UInt8MultiArray()
         m._data = memoryview(data)  # the setter walks through it byte by byte
-        self.send(self._recordings, m)
+        if self._far is not None:
+            self._far.record(m)
+        else:
+            self.send(self._recordings, m)
 
     def _beat(self) -> None:
         url = f"http://127.0.0.1:{self.gate.port}"
@@ -257,23 +268,42 @@ def _port_of(url: str | None) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m bconnect_center.live_node FILE SITE`. Returns the exit code."""
+    """`python -m bconnect_center.live_node FILE SITE...`. Returns the exit code.
+
+    Several sites in one process only where they come over the bridge.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if len(argv) != 2:
-        return refused(ConfigError(f"live: found {len(argv)} words, needs the file and a site"))
     try:
-        loaded = load(Path(argv[0]))
+        path, sites = _words(argv)
+        loaded = load(path)
+        for site in sites:
+            if site not in loaded.file.live:
+                raise ConfigError(f'{path}: live: has no site called "{site}"')
+        given = loaded.file.live[sites[0]]
+        if len(sites) > 1 and not all(loaded.file.live[site].bridge for site in sites):
+            raise ConfigError("live: several sites in one process must all come over the bridge")
+        board = switchboard(loaded) if given.bridge else None
     except ConfigError as error:
         return refused(error)
-    given = loaded.file.live.get(argv[1])
-    if given is None:
-        return refused(ConfigError(f'{argv[0]}: live: has no site called "{argv[1]}"'))
     if given.domain is not None:
         os.environ["ROS_DOMAIN_ID"] = str(given.domain)
-    overrides = {"center": str(loaded.path), "site": argv[1]}
-    make = partial(LiveNode, node_name=f"live_{argv[1]}", namespace="/bconnect_center",
-                   parameter_overrides=overrides)  # fmt: skip
-    return run_nodes([make], ["live"])
+    makes = [
+        partial(LiveNode, board.site(site) if board else None, node_name=f"live_{site}",
+                namespace="/bconnect_center",
+                parameter_overrides={"center": str(loaded.path), "site": site})
+        for site in sites
+    ]  # fmt: skip
+    try:
+        return run_nodes(makes, ["live"])
+    finally:
+        if board is not None:
+            board.close()
+
+
+def _words(argv: Sequence[str]) -> tuple[Path, list[str]]:
+    if len(argv) < 2:
+        raise ConfigError(f"live: found {len(argv)} words, needs the file and a site")
+    return Path(argv[0]), list(argv[1:])
 
 
 if __name__ == "__main__":

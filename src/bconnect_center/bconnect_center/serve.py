@@ -18,6 +18,7 @@ from bconnect_site import names
 from bconnect_site.errors import ConfigError
 from bconnect_site.notify import Systemd
 
+CENTRE = "pusat"  # what the bridge's own certificate is called
 EXAMPLE = """\
 # A command centre. `bconnect center FILE` serves it.
 title: Pusat Kendali
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.init:
         return _init(options.config)
     loaded = load(options.config)
+    if options.papers is not None:
+        return _papers(loaded, options)
     try:
         house = open_house(loaded, _clock())
     except LedgerError as error:
@@ -62,6 +65,13 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shown", default="", help="with --user: the name people see")
     parser.add_argument("--remove", action="store_true", help="with --user: close the account")
     parser.add_argument("--password", action="store_true", help="with --user: ask for it here")
+    parser.add_argument(
+        "--papers", metavar="NAME",
+        help="certificate of the bridge for this site, or for pusat itself, and stop",
+    )  # fmt: skip
+    parser.add_argument(
+        "--host", action="append", default=[], help="with --papers pusat: where sites dial it"
+    )
     parser.add_argument("--check-audit", action="store_true", help="verify the audit log, and stop")
     return parser.parse_args(argv)
 
@@ -86,6 +96,22 @@ def address(loaded: Loaded, port: int | None = None) -> str:
     listen = loaded.file.listen
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return f"http{'s' if listen.secure else ''}://{host}:{port or listen.port}"
+
+
+def _papers(loaded: Loaded, options: argparse.Namespace) -> int:
+    from bconnect_center.adapters.papers import issue
+
+    name = options.papers
+    if name != CENTRE and name not in loaded.file.live:
+        raise ConfigError(f'--papers: found "{name}"; allowed: {CENTRE}, and the sites of live')
+    hosts = tuple(options.host or ("localhost", "127.0.0.1")) if name == CENTRE else ()
+    folder = loaded.root / "bridge"
+    try:
+        pem, key = issue(folder, name, _clock()(), hosts)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder}: {error}") from None
+    print(f"{name}: certificate {pem}, certificate_key {key}, ca {folder / 'ca.pem'}")
+    return 0
 
 
 def _user(house: House, options: argparse.Namespace) -> int:

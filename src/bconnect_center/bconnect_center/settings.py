@@ -36,12 +36,24 @@ class Listen(Strict):
         return self.behind_tls or self.certificate is not None
 
 
+class Bridge(Strict):
+    """The centre's end of the wire that sites elsewhere dial."""
+
+    listen: Text = Field(default="tls/0.0.0.0:7447", description="tls/address:port")
+    ca: Text | None = Field(default=None, description="whose certificates are trusted (PEM)")
+    certificate: Text | None = Field(default=None, description="the centre's own (PEM)")
+    certificate_key: Text | None = Field(default=None, description="its private key (PEM)")
+
+
 class LiveSite(Strict):
     """A site whose topics are heard from here."""
 
     domain: int | None = Field(default=None, ge=0, le=101, description="ROS_DOMAIN_ID; none: ours")
     url: Text | None = Field(
         default=None, description="a listener somewhere else; none: one is started here"
+    )
+    bridge: bool = Field(
+        default=False, description="it dials the bridge, and need not be on this network"
     )
 
 
@@ -95,6 +107,9 @@ class CenterFile(Strict):
         default=(), description="site files, or names of sites in config/"
     )
     live: dict[Name, LiveSite] = Field(default_factory=dict)
+    bridge: Bridge | None = Field(
+        default=None, description="where sites with `bridge: true` are joined"
+    )
     units: dict[Name, Text] = Field(
         default_factory=dict, description="unit: file or folder with its public keys (PEM)"
     )
@@ -150,4 +165,24 @@ def load(path: Path) -> Loaded:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; `bconnect center --init {path}` writes one")
     plain, lines, _ = read_yaml(path, str(path))
-    return Loaded(validate(CenterFile, plain, str(path), lines), path.absolute())
+    file = validate(CenterFile, plain, str(path), lines)
+    if wrong := [f"{path}: {sentence}" for sentence in _live_faults(file)]:
+        raise ConfigError(*wrong)
+    return Loaded(file, path.absolute())
+
+
+def _live_faults(file: CenterFile) -> list[str]:
+    found = []
+    for site, live in file.live.items():
+        if live.bridge and (live.domain is not None or live.url is not None):
+            found.append(f"live.{site}: bridge goes with neither domain nor url")
+        if live.bridge and file.bridge is None:
+            found.append(f"live.{site}.bridge: needs `bridge:` with certificates, found none")
+    bridge = file.bridge
+    if bridge is not None and not bridge.listen.startswith(("tls/", "tcp/127.0.0.1:")):
+        found.append(f'bridge.listen: found "{bridge.listen}", needs tls/address:port')
+    if bridge is not None and bridge.listen.startswith("tls/"):
+        papers = {"ca": bridge.ca, "certificate": bridge.certificate,
+                  "certificate_key": bridge.certificate_key}  # fmt: skip
+        found += [f"bridge.{name}: is missing" for name, given in papers.items() if not given]
+    return found

@@ -47,6 +47,7 @@ class Way:
 
 
 _PICTURES = (names.IMAGE_RAW, f"{names.IMAGE_RAW}/{names.SHARED}")
+_SHOWN = tuple(f"camera/{n}" for n in (names.CAMERA_STATUS, names.TRACKS, *_PICTURES))
 _JOBS = (names.MEASURES, names.COMPLIANCE, names.CITATIONS)
 WAYS: dict[str, Way] = {
     "camera": Way(
@@ -102,6 +103,12 @@ WAYS: dict[str, Way] = {
     "sticker": Way((names.STICKER_TASKS,), _JOBS, (names.UPDATE_STICKER_TASK,)),
     "tow": Way((names.TOW_JOBS,), _JOBS, (names.UPDATE_TOW_JOB,)),
     "spool": Way((), (names.VIOLATIONS,)),
+    "relay": Way(
+        (names.ANNOUNCEMENTS, names.RECORDINGS),
+        (DIAGNOSTICS, *_TOLD, *_SHOWN),
+        (),
+        _OFFICERS,
+    ),
 }  # fmt: skip
 _BESIDE: dict[str, Way] = {
     DESK: Way((), (DIAGNOSTICS,), (), _OFFICERS),
@@ -121,8 +128,7 @@ _BESIDE: dict[str, Way] = {
     CENTRE: Way(
         (names.ANNOUNCEMENTS, names.RECORDINGS),
         (
-            DIAGNOSTICS, *_TOLD,
-            *(f"camera/{n}" for n in (names.CAMERA_STATUS, names.TRACKS, *_PICTURES)),
+            DIAGNOSTICS, *_TOLD, *_SHOWN,
         ),
         (),
         _OFFICERS,

@@ -17,6 +17,12 @@ def _url(value: str) -> str:
     return value
 
 
+def _bridge(value: str) -> str:
+    if not value.startswith(("tls/", "tcp/127.0.0.1:", "tcp/localhost:")):
+        raise fault(f'found "{value}", needs tls/host:port')
+    return value
+
+
 def _recipient(value: str) -> str:
     if _AGE.fullmatch(value) is None:
         raise fault(f'found "{value[:16]}", needs an age public key ("age1" and 58 characters)')
@@ -39,6 +45,14 @@ class CentreSettings(Strict):
         "own ledger, and from which on they are sent; none: all",
     )
     ca: Text | None = Field(default=None, description="certificate to trust (PEM); none: system's")
+    bridge: Annotated[Text, AfterValidator(_bridge)] | None = Field(
+        default=None,
+        description="the centre's end of the live wire, tls/host:port; none: nothing is told live",
+    )
+    certificate: Text | None = Field(
+        default=None, description="this site's certificate there (PEM); ca is trusted there, too"
+    )
+    certificate_key: Text | None = Field(default=None, description="its private key (PEM)")
     rate: float = Field(default=0.0, ge=0.0, description="bytes/s at most; 0: no cap")
     most_bytes: int = Field(default=20 << 30, ge=1 << 20, description="bytes that may wait")
     erase: Literal["never", "received", "packed"] = Field(

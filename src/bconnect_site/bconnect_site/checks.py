@@ -305,6 +305,7 @@ def node_keys(site: dict[str, Any]) -> list[str]:
         "citation",
         *roadside_nodes(site),
         *(["spool"] if site.get("centre") is not None else []),
+        *(["relay"] if mapping(site.get("centre")).get("bridge") is not None else []),
     ]
 
 

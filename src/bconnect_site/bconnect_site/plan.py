@@ -253,6 +253,7 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
             for name in roadside_nodes(site.model_dump())
         ),
         *_spool(loaded, layout),
+        *_relay(loaded),
     ]
 
 
@@ -277,6 +278,22 @@ def _spool(loaded: LoadedSite, layout: StateLayout) -> list[NodeSpec]:
     }
     namespace = names.site_ns(site.site)
     return [_node("bconnect_spool", "spool_node:Spool", "spool", namespace, parameters)]
+
+
+def _relay(loaded: LoadedSite) -> list[NodeSpec]:
+    site, centre = loaded.site, loaded.site.centre
+    if centre is None or centre.bridge is None:
+        return []
+    papers = {"ca": centre.ca, "certificate": centre.certificate,
+              "certificate_key": centre.certificate_key}  # fmt: skip
+    parameters: dict[str, Parameter] = {
+        "site": site.site,
+        "endpoint": centre.bridge,
+        "cameras": list(site.cameras),
+        **{name: str(resolve_path(loaded, file)) if file else "" for name, file in papers.items()},
+    }
+    namespace = names.site_ns(site.site)
+    return [_node("bconnect_spool", "relay_node:Relay", "relay", namespace, parameters)]
 
 
 def _speaker(
@@ -313,6 +330,7 @@ _DEFAULT_PROCESS = {
     "sticker": "enforcement",
     "tow": "enforcement",
     "spool": "spool",
+    "relay": "spool",
 }
 
 

@@ -27,7 +27,7 @@ def replayed(
     which the bag begins, whose law holds. ``how``: further parameters of the player.
     """
     # What acts on the world, or tells it, must not do so because of the past.
-    off = {"camera", "gnss", "speaker", "spool", "tow", "sticker"}
+    off = {"camera", "gnss", "speaker", "spool", "relay", "tow", "sticker"}
     off |= set() if images else {"detector"}
     off |= {"signal"} if signals else set()
     more: dict[str, dict[str, Parameter]] = {

@@ -22,8 +22,13 @@ NOBODY = 0xFFFF  # the number of a sign of life
 Picture = tuple[int, int, bytes]  # sequence, stamp, JPEG
 
 
-def jpeg(bgr: NDArray[np.uint8]) -> bytes:
-    """(h, w, 3) BGR as JPEG, at most 960 px wide. Raises ValueError when it cannot be."""
+def jpeg(bgr: NDArray[np.uint8] | bytes) -> bytes:
+    """(h, w, 3) BGR as JPEG, at most 960 px wide. Raises ValueError when it cannot be.
+
+    What came as JPEG already, from a site elsewhere, stays as it is.
+    """
+    if isinstance(bgr, bytes):
+        return bgr
     height, width = bgr.shape[:2]
     if width > WIDEST:
         size = (WIDEST, max(1, round(height * WIDEST / width)))
