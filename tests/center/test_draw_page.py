@@ -369,6 +369,13 @@ def test_dark_and_indonesian(tab: Any, centre: Any, shot: Any) -> None:
     checked(tab)
     shot(tab, "draw_dark")
     assert "Sama dengan berkas" in tab.page.locator("#checks").inner_text()
+    tab.page.fill("[data-key='zones.lajur.name']", "Bukan Nama")
+    tab.page.keyboard.press("Tab")
+    says = tab.page.locator(".says:has-text('bukan nama yang sah')")
+    says.wait_for()
+    assert "is not a name; needs" in says.locator(".original[lang=en]").inner_text()
+    checked(tab)
+    shot(tab, "draw_faults_id")
 
 
 @pytest.mark.phone

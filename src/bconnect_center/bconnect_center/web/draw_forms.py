@@ -115,10 +115,14 @@ class RevertSaveForm(RevertForm):
 
 
 class Fault(BaseModel):
-    """``key``: below the camera, e.g. zones.bahu.region; or from the file's top."""
+    """``key``: below the camera, e.g. zones.bahu.region; or from the file's top.
+
+    ``sentence`` in the person's language where it is known, then ``original`` is the loader's own.
+    """
 
     key: str
     sentence: str
+    original: str = ""
 
 
 class DoubtTold(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
+from bconnect_site.yamlfile import read_yaml
 
 LANGUAGES = ("id", "en")
 FOLDER = Path(__file__).parent / "locale"
@@ -15,10 +15,11 @@ FOLDER = Path(__file__).parent / "locale"
 
 @cache
 def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Every key with its text in each language. Raises ValueError where one is missing."""
+    """Every key with its text in each language. Raises ValueError where one is missing, and
+    for what is no YAML, a sentence with its line."""
     found: dict[str, Mapping[str, str]] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
-        for key, texts in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+        for key, texts in read_yaml(path, path.name)[0].items():  # `no` stays a word in it
             if not isinstance(texts, dict) or set(texts) != set(LANGUAGES):
                 raise ValueError(f"{path.name}: {key}: needs {', '.join(LANGUAGES)}")
             found[f"{path.stem}.{key}"] = {name: str(text) for name, text in texts.items()}

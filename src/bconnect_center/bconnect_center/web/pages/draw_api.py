@@ -46,6 +46,7 @@ from bconnect_center.web.easel import (
     write,
 )
 from bconnect_center.web.guard import Refusal, house_of, needs, note
+from bconnect_center.web.loader_words import understood
 from bconnect_center.web.render import language_of
 from bconnect_center.web.words import say
 from bconnect_site.errors import ConfigError
@@ -133,6 +134,18 @@ def check(request: Request, person: Drawer, site: Name, camera: Name, form: Chec
     return checked(request, made)
 
 
+def _fault(language: str, key: str, sentence: str) -> Fault:
+    here = understood(language, sentence)
+    return Fault(key=key, sentence=here or sentence, original=sentence if here else "")
+
+
+def _told(request: Request, made: Proposal) -> str:
+    """What is wrong with a proposal, in one line."""
+    language = language_of(request)
+    told = [(key, understood(language, text) or text) for key, text in made.faults[:5]]
+    return "; ".join(f"{key}: {text}" if key else text for key, text in told)
+
+
 def checked(request: Request, made: Proposal) -> Checked:
     """A proposal as the page hears it."""
     language = language_of(request)
@@ -140,7 +153,7 @@ def checked(request: Request, made: Proposal) -> Checked:
     read_only = [site_files.why_read_only(w.before.path) for w in made.writes]
     return Checked(
         changed=bool(made.writes),
-        faults=[Fault(key=key, sentence=sentence) for key, sentence in made.faults],
+        faults=[_fault(language, key, sentence) for key, sentence in made.faults],
         doubts=[
             DoubtTold(
                 zone=doubt.zone,
@@ -190,7 +203,7 @@ def preview(request: Request, person: Drawer, site: Name, camera: Name, form: Pr
     house = house_of(request)
     made = propose(house, person, site, camera, form.draft)
     if made.faults:
-        raise Refusal(422, "; ".join(f"{k}: {s}" if k else s for k, s in made.faults[:5]))
+        raise Refusal(422, _told(request, made))
     found = _bags(house, site, camera)
     bag = (
         next((b for b in found if b.name == form.bag), None)
@@ -251,7 +264,7 @@ def save(request: Request, person: Drawer, site: Name, camera: Name, form: SaveF
         raise Refusal(409, f"{made.site.shown}: was changed by somebody else meanwhile; load the "
                       "page again, nothing was written")  # fmt: skip
     if made.faults:
-        raise Refusal(422, "; ".join(f"{k}: {s}" if k else s for k, s in made.faults[:5]))
+        raise Refusal(422, _told(request, made))
     if not made.writes:
         raise Refusal(409, "nothing is different from the file")
     if made.shown != form.shown:
@@ -329,7 +342,7 @@ def revert(request: Request, person: Drawer, site: Name, form: RevertSaveForm) -
         raise Refusal(409, f"{form.file}: was changed by somebody else meanwhile; nothing was "
                       "written")  # fmt: skip
     if made.faults:
-        raise Refusal(422, "; ".join(f"{k}: {s}" if k else s for k, s in made.faults[:5]))
+        raise Refusal(422, _told(request, made))
     return _write(request, person, site, "", made.writes, form.reason, "zones reverted")
 
 

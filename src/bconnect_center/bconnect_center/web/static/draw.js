@@ -1,7 +1,7 @@
 // Draw: zones, signal heads and calibration points on a still, by mouse or by keyboard alone.
 
 import { call, data, el, toast } from "./base.js";
-import { showDiff, speaker, svg, points as path, thumbnail, when } from "./draw_parts.js";
+import { original, showDiff, speaker, svg, points as path, thumbnail, when } from "./draw_parts.js";
 import { arrow, beginning, crossing, middle, moved, place, round } from "./draw_shapes.js";
 import { Drawing } from "./draw_state.js";
 import { panels } from "./draw_panels.js";
@@ -451,10 +451,10 @@ function showChecks() {
   const checked = page.checked, parts = [];
   for (const [zone, [a, b]] of crossings()) parts.push(el("p", { class: "fault" }, t("self_crossing", { zone, a, b })));
   if (checked) {
-    const list = (kind, entries) => el("ul", { class: kind }, ...entries.map((text) => el("li", {}, text)));
+    const list = (kind, entries) => el("ul", { class: kind }, ...entries.map((parts) => el("li", {}, ...[parts].flat())));
     if (checked.faults.length) {
       parts.push(el("p", { class: "fault" }, t("faults", { count: checked.faults.length })));
-      parts.push(list("faultlist", checked.faults.map((f) => (f.key ? `${f.key}: ${f.sentence}` : f.sentence))));
+      parts.push(list("faultlist", checked.faults.map((f) => [f.key ? `${f.key}: ${f.sentence}` : f.sentence, ...original(f)])));
     } else parts.push(el("p", { class: checked.changed ? "tag good" : "tag" }, t(checked.changed ? "all_good" : "unchanged")));
     if (checked.doubts.length) {
       parts.push(el("p", {}, t("doubts", { count: checked.doubts.length })));

@@ -1,6 +1,7 @@
 // The panels beside the picture: lists, attributes, tables of coordinates.
 
 import { el } from "./base.js";
+import { original } from "./draw_parts.js";
 
 const $ = (id) => document.getElementById(id);
 let serial = 0;
@@ -322,7 +323,7 @@ export function panels(page, { beginning, arrow, crossing, round }) {
       let key = rule ? `rules.${drawing.rules[rule[1]]}` : zone ? `${fault.key}.name` : fault.key, node = null;
       while (key && !(node = document.querySelector(`[data-key="${CSS.escape(key)}"]`))) key = key.includes("[") && key.endsWith("]") ? key.slice(0, key.lastIndexOf("[")) : key.slice(0, Math.max(0, key.lastIndexOf(".")));
       if (!node) continue;
-      const says = el("p", { class: "says", id: `says${++serial}` }, fault.sentence);
+      const says = el("p", { class: "says", id: `says${++serial}` }, fault.sentence, ...original(fault));
       if (node.matches("input, select")) {
         node.dataset.help ??= node.getAttribute("aria-describedby") ?? "";
         node.setAttribute("aria-invalid", "true");

@@ -16,6 +16,9 @@ export function speaker(words) {
   return (key, values = {}) => (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** The loader's own English sentence, beside a translated one. */
+export const original = (fault) => (fault.original ? [el("span", { class: "original", lang: "en" }, fault.original)] : []);
+
 /** A unified diff, line by line. */
 export function showDiff(box, text) {
   box.replaceChildren(
