@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from bconnect_enforce.adapters.ledger.engine import LedgerError, explain, read_only
+from bconnect_enforce.adapters.ledger.migrate import WrongSchema, check_readable
 from bconnect_enforce.adapters.ledger.tables import citations, violations
 from bconnect_site.kinds import CitationStatus, word
 
@@ -27,6 +28,7 @@ def read_counts(url: str, site: str) -> Counts:
     known = set(CitationStatus)
     try:
         with engine.connect() as connection:
+            check_readable(connection)
             kept, newest = connection.execute(
                 select(func.count(), func.max(violations.c.stamp)).where(violations.c.site == site)
             ).one()
@@ -35,6 +37,8 @@ def read_counts(url: str, site: str) -> Counts:
                 .where(citations.c.site == site)
                 .group_by(citations.c.status)
             ).all()
+    except WrongSchema as error:
+        raise LedgerError(f"{where}: {error}") from None
     except DBAPIError as error:
         raise LedgerError(explain(where, error)[0]) from error
     finally:

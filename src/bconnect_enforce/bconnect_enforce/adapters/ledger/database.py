@@ -337,7 +337,10 @@ def read_summary(path: Path | str, site: str = "") -> Summary:
     engine, where = read_only(str(path) if "://" in str(path) else f"sqlite:///{path}")
     try:
         with engine.connect() as connection:
+            migrate.check_readable(connection)
             return rows.summary(connection, _current(connection, site), site)
+    except migrate.WrongSchema as error:
+        raise LedgerError(f"{where}: {error}") from None
     except DBAPIError as error:
         raise LedgerError(explain(where, error)[0]) from error
     finally:

@@ -42,6 +42,19 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
     return before, HEAD
 
 
+def check_readable(connection: Connection) -> None:
+    """For who only reads. Raises WrongSchema where newer software wrote it."""
+    found = revision(connection)
+    if found is not None and found > HEAD:  # revisions are numbered, with leading zeros
+        raise WrongSchema(_newer(found))
+
+
+def _newer(found: str | None) -> str:
+    return (
+        f"schema revision {found}, this software knows up to {HEAD}; use the software that wrote it"
+    )
+
+
 def _run(connection: Connection, before: str | None) -> None:
     # Imported here: a start that needs no migration does not pay for it.
     from alembic import command
@@ -59,7 +72,4 @@ def _run(connection: Connection, before: str | None) -> None:
                 command.stamp(config, before)
         command.upgrade(config, HEAD)
     except CommandError:
-        raise WrongSchema(
-            f"schema revision {before}, this software knows up to {HEAD}; "
-            "use the software that wrote it"
-        ) from None
+        raise WrongSchema(_newer(before)) from None
