@@ -10,7 +10,7 @@ from functools import cache
 
 from bconnect_center.web.words import catalogue
 
-LONGEST = 600  # characters
+LONGEST = 1000  # characters
 _HOLE = re.compile(r"\\\{(\w+)\\\}")
 _OURS = frozenset({"what", "where"})  # holes that hold words of the loader's own
 _MAYBE = frozenset({"off", "worst"})  # or a number
