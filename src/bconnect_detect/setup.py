@@ -2,13 +2,14 @@
 
 from setuptools import Extension, find_packages, setup
 
-COMPILED = ("following", "ground_way", "plane")
+COMPILED = ("following", "ground_way", "plane", "shapes")
 # Numbers as Python makes them: nothing fused, nothing reordered.
-FLAGS = ["-O2", "-ffp-contract=off", "-Wno-maybe-uninitialized"]
+FLAGS = ["-O2", "-g0", "-ffp-contract=off", "-Wno-maybe-uninitialized"]
 DIRECTIVES = {
     "annotation_typing": False,
     "boundscheck": False,
     "cdivision": True,
+    "cpow": True,
     "initializedcheck": False,
     "language_level": 3,
     "wraparound": False,

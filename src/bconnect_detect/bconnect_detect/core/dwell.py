@@ -82,24 +82,27 @@ class Dwell:
     def _sort(self, tracks: Tracks) -> tuple[list[RoadUser], frozenset[int]]:
         if not len(tracks):
             return [], frozenset()
-        polygon = geometry.to_pixels(self._region, tracks.width, tracks.height)
-        share = self._shares(tracks, polygon)
+        polygon, low, high = self._queue.drawn
+        near = geometry.near(tracks.boxes, low, high)
+        watched = len(self._standing) > 0  # else nobody's way out matters
+        if not (watched or near.any()):
+            return [], frozenset()
+        share = self._shares(tracks, polygon, near)
         known = real(tracks)
         kinds = of_kinds(tracks, self.place.kinds)
         rows = np.flatnonzero(known & kinds & (share >= self.settings.in_zone))
-        outside = tracks.track_id[known & (share == 0.0)].tolist()
+        outside = tracks.track_id[known & (share == 0.0)].tolist() if watched else ()
         return [tracks[int(row)] for row in rows], frozenset(outside)
 
-    def _shares(self, tracks: Tracks, polygon: geometry.Points) -> NDArray[np.float64]:
+    def _shares(
+        self, tracks: Tracks, polygon: geometry.Points, near: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
         """How surely each stands in the zone: by its middle where that can be known, 0 to 1."""
         share = geometry.base_shares(tracks.boxes, polygon)
         view = self._queue.view
         if not view:
             return share
-        feet = feet_of(tracks)
-        reach = (tracks.boxes[:, 2:] - tracks.boxes[:, :2]).max(axis=1, keepdims=True)
-        near = (feet >= polygon.min(axis=0) - reach) & (feet <= polygon.max(axis=0) + reach)
-        rows = np.flatnonzero(near.all(axis=1))
+        feet, rows = feet_of(tracks), near.nonzero()[0]
         if not len(rows):
             return share
         users = [tracks[row] for row in rows.tolist()]

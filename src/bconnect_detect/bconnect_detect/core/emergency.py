@@ -49,7 +49,7 @@ class Emergencies:
         if tracks.emergency is None or self._looked.get(tracks.camera) == tracks.stamp:
             return
         self._looked[tracks.camera] = tracks.stamp
-        rows = np.flatnonzero(np.nan_to_num(tracks.emergency) >= SURE)
+        rows = (tracks.emergency >= SURE).nonzero()[0]  # NaN is not
         if not len(rows):
             return
         places = np.full((len(rows), 2), np.nan)

@@ -6,6 +6,7 @@ stamps of the images and nothing else.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,13 @@ def feet_on_ground(
     settings: GroundSettings = DEFAULT,
 ) -> Feet:
     """Where the feet of boxes (n, 4) px in an image of ``size`` stand."""
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    boxes = np.ascontiguousarray(boxes, np.float64).reshape(-1, 4)
+    if calibration.has_ground and not calibration.has_distortion:
+        n = len(boxes)
+        made = Feet(np.empty((n, 2)), np.empty((n, 2, 2)), np.empty((n, 2)), np.empty((n, 2)))
+        lay = _lay(calibration, size, settings)
+        lay.feet(boxes, made.places, made.slopes, made.jitter, made.drift)
+        return made
     scale = np.array(size, np.float64)
     fractions = geometry.feet(boxes) / scale
     places = calibration.to_ground(fractions)
@@ -75,6 +82,11 @@ def feet_on_ground(
     jitter = np.maximum(settings.jitter * sides, settings.least) * (0.7071, 1.0)
     drift = settings.drift * sides * (0.7071, 1.0)
     return Feet(places, calibration.jacobian(fractions) / scale, jitter, drift)
+
+
+@lru_cache(maxsize=256)
+def _lay(calibration: Calibration, size: tuple[int, int], settings: GroundSettings) -> Lay:
+    return Lay(calibration, size, (settings.jitter, settings.drift, settings.least))
 
 
 def _clipped(boxes: Vector, scale: Vector) -> NDArray[np.bool_]:
@@ -95,8 +107,6 @@ class Ground:
     ) -> None:
         self._calibration, self._frame, self.settings = calibration, frame, settings
         self._ways: Memory[Way] = Memory(Way, int(2 * settings.window * SECOND))
-        self._lay: Lay | None = None
-        self._size = (0, 0)
         self._slopes = Slopes(
             settings.window,
             settings.min_looks,
@@ -124,7 +134,8 @@ class Ground:
             self._links.clear()
         self._last = tracks.stamp
         self._ways.expire(tracks.stamp)
-        feet = self._feet(tracks)
+        size = tracks.width, tracks.height
+        feet = feet_on_ground(calibration, tracks.boxes, size, self.settings)
         n = len(tracks)
         spread, shape, near = np.empty((n, 2)), np.empty((n, 2, 2)), np.empty((n, 4))
         doubts(feet.slopes, feet.jitter, feet.drift, spread, shape, near)
@@ -146,18 +157,6 @@ class Ground:
     def __len__(self) -> int:
         """How many road users are remembered."""
         return len(self._ways)
-
-    def _feet(self, tracks: Tracks) -> Feet:
-        s, size = self.settings, (tracks.width, tracks.height)
-        if self._calibration.has_distortion:
-            return feet_on_ground(self._calibration, tracks.boxes, size, s)
-        if self._lay is None or self._size != size:
-            self._lay, self._size = Lay(self._calibration, size, (s.jitter, s.drift, s.least)), size
-        n = len(tracks)
-        made = Feet(np.empty((n, 2)), np.empty((n, 2, 2)), np.empty((n, 2)), np.empty((n, 2)))
-        boxes = tracks.boxes.astype(np.float64)
-        self._lay.feet(boxes, made.places, made.slopes, made.jitter, made.drift)
-        return made
 
     def _velocities(
         self,

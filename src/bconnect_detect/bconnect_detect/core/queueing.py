@@ -60,6 +60,12 @@ class _Way:
     heading: Vector | None = None  # where it drove to, when it did
 
 
+def _drawn(region: Sequence[Pair], size: tuple[int, int]) -> tuple[Vector, Pair, Pair]:
+    polygon = geometry.to_pixels(region, *size)
+    (x_low, y_low), (x_high, y_high) = polygon.min(axis=0).tolist(), polygon.max(axis=0).tolist()
+    return polygon, (x_low, y_low), (x_high, y_high)
+
+
 class Queue:
     """The vehicles around a zone: which way they drive there, and who stands ahead of whom."""
 
@@ -73,6 +79,7 @@ class Queue:
         self.view = GroundView(None, (1, 1))
         self._region, self._calibration = region, calibration
         self._size = (0, 0)
+        self.drawn = _drawn(region, (1, 1))  # the region in pixels, and its bounds
         self._spots: dict[Pair, Vector] = {}  # where those who stand do, of this image
         self._flow = np.zeros(2)
         self._began: int | None = None  # ns, first look
@@ -95,6 +102,7 @@ class Queue:
         if self._size != (size := (tracks.width, tracks.height)):
             self.clear()
             self._size, self.view = size, GroundView(self._calibration, size)
+            self.drawn = _drawn(self._region, size)
         self._began = tracks.stamp if self._began is None else self._began
         self._spots.clear()
         self._ways.expire(tracks.stamp)
@@ -102,8 +110,7 @@ class Queue:
         self._standing.update(users, tracks.stamp, counts=True)
         if not users:
             return
-        region = geometry.to_pixels(self._region, *size)
-        inside = geometry.inside(np.array([user.foot for user in users]), region)
+        inside = geometry.inside(np.array([user.foot for user in users]), self.drawn[0])
         for user, place, within in zip(users, places, inside, strict=True):
             way = self._ways.touch(user.track_id, tracks.stamp)
             velocity = self._velocity(way, user, place, tracks.stamp)
@@ -176,16 +183,16 @@ class Queue:
         """Vehicles with a known place."""
         if not len(tracks):
             return [], np.zeros((0, 2))
-        rows = np.flatnonzero(of_kinds(tracks, VEHICLES) & real(tracks))
+        _, low, high = self.drawn
+        quarter = (high[0] - low[0]) / 4, (high[1] - low[1]) / 4
+        near = geometry.around(tracks.boxes, low, high, 2.0, quarter)
+        rows = (near & of_kinds(tracks, VEHICLES) & real(tracks)).nonzero()[0]
+        if not len(rows):
+            return [], np.zeros((0, 2))
         feet = feet_of(tracks)[rows]
-        region = geometry.to_pixels(self._region, tracks.width, tracks.height)
-        low, high = region.min(axis=0), region.max(axis=0)
-        reach = (high - low) / 4 + 2 * (tracks.boxes[rows, 2:] - tracks.boxes[rows, :2])
-        near = ((feet >= low - reach) & (feet <= high + reach)).all(axis=1)
-        rows, feet = rows[near], feet[near]
         places = self.view.places(feet) if self.view else feet
         known = np.isfinite(places).all(axis=1)
-        return [tracks[int(row)] for row in rows[known]], places[known]
+        return [tracks[row] for row in rows[known].tolist()], places[known]
 
     def _place(self, user: RoadUser) -> tuple[Vector, float]:
         """Where a vehicle's foot is, and the unit of lengths there."""

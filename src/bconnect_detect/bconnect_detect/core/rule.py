@@ -171,8 +171,10 @@ def feet_inside(
     """Rows of tracked road users of these kinds whose foot point lies in a region."""
     if not len(tracks):
         return []
-    mask = inside_region(tracks, region) & (tracks.track_id > 0) & of_kinds(tracks, kinds)
-    return mask.nonzero()[0].tolist()
+    mask = of_kinds(tracks, kinds) & (tracks.track_id > 0)
+    if not mask.any():
+        return []
+    return (inside_region(tracks, region) & mask).nonzero()[0].tolist()
 
 
 def feet_of(tracks: Tracks) -> geometry.Points:

@@ -65,8 +65,7 @@ def _foot(box: Box) -> Pair:
 
 def _overlaps(boxes: list[Box], anchors: list[Box]) -> NDArray[np.float64]:
     """IoU of every box with every anchor."""
-    both = (np.array(part, np.float64).reshape(-1, 4) for part in (boxes, anchors))
-    return geometry.iou_matrix(*both)
+    return geometry.overlaps(boxes, anchors)
 
 
 class Standing:
@@ -83,6 +82,8 @@ class Standing:
         """
         self._expire(stamp)
         left = self._match_ids(users, stamp, counts)
+        if not left:
+            return [spot for spot in self._spots if spot.seen == stamp]
         known = list(self._spots)
         overlaps = _overlaps([user.box for user in left], [spot.anchor for spot in known])
         for user, overlap in zip(left, overlaps, strict=True):

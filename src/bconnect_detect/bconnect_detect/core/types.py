@@ -183,23 +183,28 @@ class Tracks:
         return user
 
     def _row(self, index: int) -> RoadUser:
-        kind = int(self.kind[index])
-        return RoadUser(
-            _KIND_OF.get(kind) or RoadUserKind(kind),
-            int(self.track_id[index]),
-            float(self.confidence[index]),
-            tuple(self.boxes[index].tolist()),
-            _number(self.riders, index),
-            _number(self.helmets, index),
-            _number(self.emergency, index),
-            _number(self.belted, index),
-            _number(self.phone, index),
-            _pair(self.position, index),
-            _pair(self.position_stddev, index),
-            _pair(self.velocity, index),
-            _pair(self.velocity_stddev, index),
-            Colour.UNKNOWN if self.colour is None else Colour(int(self.colour[index])),
-        )
+        columns = self.once("plain", self._plain)
+        return RoadUser(*[column[index] for column in columns])
+
+    def _plain(self) -> list[Sequence[Any]]:
+        """The columns of a road user as Python's values."""
+        n = len(self.kind)
+        numbers = (self.riders, self.helmets, self.emergency, self.belted, self.phone)
+        pairs = (self.position, self.position_stddev, self.velocity, self.velocity_stddev)
+        return [
+            [_KIND_OF.get(kind) or RoadUserKind(kind) for kind in self.kind.tolist()],
+            self.track_id.tolist(),
+            self.confidence.tolist(),
+            [tuple(box) for box in self.boxes.tolist()],
+            *([nan] * n if column is None else column.tolist() for column in numbers),
+            *(
+                [UNKNOWN_PAIR] * n if column is None else [tuple(p) for p in column.tolist()]
+                for column in pairs
+            ),
+            [Colour.UNKNOWN] * n
+            if self.colour is None
+            else [Colour(colour) for colour in self.colour.tolist()],
+        ]
 
     def once(self, key: Hashable, make: Callable[[], Derived]) -> Derived:
         """What follows from these tracks and the key alone, made the first time it is asked for."""
@@ -213,9 +218,8 @@ class Tracks:
     def changed(self, **columns: Any) -> "Tracks":
         """``replace`` of columns by others of the same length, quicker and not checked."""
         made = object.__new__(Tracks)
-        for name in _FIELDS:
-            value = columns[name] if name in columns else getattr(self, name)
-            object.__setattr__(made, name, value)
+        for name, get, put in _SLOTS:
+            put(made, columns[name] if name in columns else get(self))
         object.__setattr__(made, "_rows", [None] * len(made.kind))
         object.__setattr__(made, "_told", {})
         return made
@@ -246,15 +250,8 @@ _COLUMNS = (  # name, width; 0: a plain column
     ("velocity_stddev", 2),
 )
 _FIELDS = tuple(f.name for f in fields(Tracks) if f.init)
+_SLOTS = [(n, getattr(Tracks, n).__get__, getattr(Tracks, n).__set__) for n in _FIELDS]
 _KIND_OF = {int(kind): kind for kind in RoadUserKind if kind}
-
-
-def _number(column: Floats | None, index: int) -> float:
-    return nan if column is None else float(column[index])
-
-
-def _pair(column: Floats | None, index: int) -> Pair:
-    return UNKNOWN_PAIR if column is None else tuple(column[index].tolist())
 
 
 @dataclass(frozen=True, slots=True)

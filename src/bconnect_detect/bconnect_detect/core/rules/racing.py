@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bconnect_detect.core import geometry
 from bconnect_detect.core.ground import feet_on_ground
 from bconnect_detect.core.memory import Memory
-from bconnect_detect.core.rule import Context, Place, RuleOff, trail_of
+from bconnect_detect.core.rule import Context, Place, RuleOff, feet_of, of_kinds, trail_of
 from bconnect_detect.core.speed import KMH, Speed, Speedometer, SpeedSettings
 from bconnect_detect.core.speed_doubts import covered
 from bconnect_detect.core.speed_needs import ground_of
@@ -129,10 +129,12 @@ class Racing:
         if not len(tracks):
             return False
         size = tracks.width, tracks.height
+        known = (tracks.track_id > 0) & of_kinds(tracks, self.place.kinds)
+        if not known.any():
+            return False
         places = feet_on_ground(self._calibration, tracks.boxes, size).places
-        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
-        known = (tracks.track_id > 0) & kinds & np.isfinite(places).all(axis=1)
-        inside = geometry.inside(geometry.feet(tracks.boxes) / size, self._region)
+        known &= np.isfinite(places).all(axis=1)
+        inside = geometry.inside(feet_of(tracks) / size, self._region)
         news = False
         for row in np.flatnonzero(known & ~covered(tracks)):
             runner = self._runners.touch(int(tracks.track_id[row]), tracks.stamp)

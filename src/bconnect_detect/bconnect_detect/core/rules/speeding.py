@@ -29,7 +29,7 @@ import numpy as np
 from bconnect_detect.core import geometry
 from bconnect_detect.core.ground import Ground
 from bconnect_detect.core.memory import Memory
-from bconnect_detect.core.rule import Context, Place, trail_of
+from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds, trail_of
 from bconnect_detect.core.speed import KMH, Refusal, Speed, Speedometer, SpeedSettings, forgiven
 from bconnect_detect.core.speed_doubts import confusable, covered
 from bconnect_detect.core.speed_needs import ground_of, limit_of
@@ -108,15 +108,17 @@ class Speeding:
         placed = self._ground.place(tracks)
         if placed.position is None:
             return
-        kinds = np.isin(tracks.kind, [int(kind) for kind in self.place.kinds])
-        rows = np.flatnonzero((tracks.track_id > 0) & kinds)
-        hidden, near = covered(tracks), confusable(placed)
+        kinds = of_kinds(tracks, self.place.kinds)
         seen = np.asarray(np.isfinite(placed.position).all(axis=1), np.bool_)
+        rows = ((tracks.track_id > 0) & kinds & seen).nonzero()[0].tolist()
+        if not rows:
+            return
+        hidden, near = covered(tracks), confusable(placed)
         scale = np.array((tracks.width, tracks.height), np.float64)
-        inside = seen & geometry.inside(geometry.feet(tracks.boxes) / scale, self._region)
-        for row in rows[seen[rows]]:
-            passage = self._passages.touch(int(tracks.track_id[row]), tracks.stamp)
-            user = placed[int(row)]
+        inside = seen & geometry.inside(feet_of(tracks) / scale, self._region)
+        ids = tracks.track_id.tolist()
+        for row in rows:
+            passage, user = self._passages.touch(ids[row], tracks.stamp), placed[row]
             self._step(passage, user, tracks.stamp, bool(inside[row]))
             if near[row]:
                 passage.breaks = [*passage.breaks[-63:], tracks.stamp]
