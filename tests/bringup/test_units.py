@@ -190,7 +190,17 @@ def test_systemd_finds_no_fault_in_them(site_file: Path, centre_file: Path, tmp_
 def test_hosts_of_urls() -> None:
     assert egress.host_of("rtsp://u:p@cam.example:554/x") == "cam.example"
     assert egress.host_of("postgresql+psycopg://u@[fd00::1]/db") == "fd00::1"
-    for text in ("", "demo", "sqlite:////x", "sim://harian/utara", "file:///x", "nmea:///dev/x"):
+    assert egress.host_of("tls/centre.example:7447") == "centre.example"
+    assert egress.host_of("tls/[fd00::1]:7447") == "fd00::1"
+    for text in (
+        "",
+        "demo",
+        "utara/camera",
+        "sqlite:////x",
+        "sim://harian/utara",
+        "file:///x",
+        "nmea:///dev/x",
+    ):
         assert egress.host_of(text) == ""
     assert egress.network("10.1.2.3/16") == "10.1.0.0/16"
     with pytest.raises(ConfigError):

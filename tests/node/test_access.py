@@ -97,6 +97,7 @@ def does(node: Any) -> Access:
     )
 
 
+ALWAYS = {"rate", "age_of_last_input", "drops", "errors", "last_error"}  # of every node
 KINDS = [("pintu", kind) for kind in sorted(set(WAYS) - {"spool", "relay", "gnss"})]
 KINDS += [("mobil", kind) for kind in ("gnss", "rule_checker", "evidence", "camera")]
 
@@ -120,8 +121,11 @@ def test_a_node_does_what_it_may_and_may_what_it_does(houses, ros, site_name, ki
         raise
     try:
         done = does(node)
+        status = node.health.status()
     finally:
         node.destroy_node()
+    told = {value.key: value.value for value in status.values}
+    assert told.keys() >= ALWAYS and status.message and float(told["age_of_last_input"]) >= 0.0
     self_test = {"/bconnect/self_test/*"}
     assert done.says <= allowed.says
     assert done.hears <= allowed.hears

@@ -1,6 +1,7 @@
 """Whom a site or a centre has to reach: the addresses of its own file, and no other."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 DISCOVERY = "239.255.0.1"  # where DDS finds processes; the shipped profile sends it on lo only
 NO_HOSTS = ("sim", "file", "nmea", "nmea+file", "v4l2", "sqlite")
 RESOLVER = Path("/etc/resolv.conf")
+
+LOCATOR = re.compile(r"(?:tls|tcp|quic|udp)/(\[[0-9a-fA-F:]+\]|[^/:\[\]]+):\d+")  # of a relay
 
 Resolve = Callable[[str], list[str]]
 
@@ -44,6 +47,8 @@ def egress(plain: Mapping[str, Any], env: Mapping[str, str], resolve: Resolve) -
 
 def host_of(url: str) -> str:
     """The host of a URL that is reached over the network; "" for anything else."""
+    if found := LOCATOR.fullmatch(url):
+        return found[1].strip("[]")
     scheme, separator, _ = url.partition("://")
     if not separator or scheme in NO_HOSTS or not scheme.replace("+", "").isalnum():
         return ""
@@ -81,7 +86,7 @@ def network(text: str) -> str:
 
 def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        if "://" in value or value.startswith("${"):
+        if "://" in value or "${" in value or LOCATOR.fullmatch(value):
             yield key, value
     elif isinstance(value, Mapping):
         for name, inner in value.items():

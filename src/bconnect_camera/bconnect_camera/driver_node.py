@@ -94,6 +94,7 @@ class CameraDriver(ManagedNode):
         self._reconnects = 0
         self._shown: Verdict | None = None
         self._shown_at = 0
+        self._counted: dict[str, int] = {}
         self._requests: queue.Queue[CaptureJob] = queue.Queue(maxsize=64)
         self._frames = FramePublisher(self, names.IMAGE_RAW)
         self._info = self.create_publisher(CameraInfo, names.CAMERA_INFO, SENSOR)
@@ -258,8 +259,17 @@ class CameraDriver(ManagedNode):
         self.health.set("source", self._feed.link.opened or self._address.shown)
         self.health.set("clock_offset", offset)
         self.health.set("broken_pictures", broken)
+        self._drop("broken picture", broken)
+        self._drop("more than the ring holds", self._ring.lost_groups)
         self.health.set("reconnects", self._feed.link.reconnects)
         self.health.set("ring_bytes", self._ring.size)
+
+    def _drop(self, reason: str, total: int) -> None:
+        """Counts what a counter grew by; a counter that begins anew with its source counts on."""
+        before = self._counted.get(reason, 0)
+        self._counted[reason] = total
+        if grown := total - before if total >= before else total:
+            self.health.drop(reason, grown)
 
     # -- captures --------------------------------------------------------------------------
 
@@ -268,6 +278,7 @@ class CameraDriver(ManagedNode):
         try:
             self._requests.put_nowait(job)
         except queue.Full:
+            self.health.drop("capture")
             self._answer(job, Cut(missing=["too many captures at once, this one is not taken"]))
 
     def _cut(self, stop: threading.Event) -> None:

@@ -34,6 +34,7 @@ class Health:
         self._level, self._sentence = OK, "running"
         self._errors, self._last_error, self._error_at = 0, "", float("-inf")
         self._logged: dict[str, float] = {}
+        self._born = time.monotonic()
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # speaks under stopped simulated time too
         self._timer = node.create_timer(PERIOD, self.publish, clock=steady)
@@ -138,7 +139,8 @@ class Health:
             self.publish()
 
     def _numbers(self, now: float) -> dict[str, str]:
-        values: dict[str, str] = {}
+        # Until something comes, its age is the node's own: a node that never heard anything shows.
+        values = {"rate": "0", "age_of_last_input": _shown(now - self._born)}
         for place, (name, count) in enumerate(self._counts.items()):
             window = self._windows.setdefault(name, deque(maxlen=WINDOW + 1))
             window.append((now, count))
