@@ -96,7 +96,9 @@ class Ways:
     centre: bool = True
     signal: str = ""  # address of a controller; empty: none
     env: Mapping[str, str] = field(default_factory=dict)
-    prefix: tuple[str, ...] = ()  # in front of `bconnect up`
+    state: Path | None = None  # folder of the state, where it is not the usual one
+    far: tuple[str, ...] = ()  # in front of the intake's command: it runs on another host
+    far_address: str = "127.0.0.1"
     more: Mapping[str, Any] = field(default_factory=dict)  # over the site file
 
 
@@ -105,7 +107,7 @@ class Street:
 
     def __init__(self, folder: Path, ways: Ways | None = None) -> None:
         self.folder, self.ways = folder, ways or Ways()
-        self.state = folder / "state"
+        self.state = self.ways.state or folder / "state"
         self.layout = StateLayout.of(self.state, SITE)
         self.cameras = [f"kamera_{n + 1}" for n in range(self.ways.cameras)]
         self.towing = TowingService()
@@ -150,6 +152,7 @@ class Street:
                 "timeout": 2.0,
                 "propose_for": 36_000.0,
             },
+            "sticker": {"due": 36_000.0},  # a clock that jumps an hour must not end them
         }
         if self.ways.centre:
             site["centre"] = self._centre()
@@ -190,11 +193,12 @@ class Street:
         config = {
             "root": str(root),
             "port": self.intake_port,
+            "host": self.ways.far_address,
             "units": {SITE: str(self.layout.keys_dir)},
         }
         (self.folder / "intake.yaml").write_text(yaml.safe_dump(config))
         return {
-            "url": f"http://127.0.0.1:{self.intake_port}",
+            "url": f"http://{self.ways.far_address}:{self.intake_port}",
             "key": str(root / "keys" / f"{keys.key_id}.pub"),
             "recipient": recipient,
         }
@@ -219,10 +223,9 @@ class Street:
 
     def launch(self, name: str) -> None:
         """(Again) one of the processes that a service manager would start."""
-        command = [*self.ways.prefix, sys.executable, "-m", "bconnect_bringup.cli"]
+        command = [sys.executable, "-m", "bconnect_bringup.cli"]
         if name == INTAKE:
-            command = [sys.executable, "-m", "bconnect_bringup.cli", "intake"]
-            command.append(str(self.folder / "intake.yaml"))
+            command = [*self.ways.far, *command, "intake", str(self.folder / "intake.yaml")]
         else:
             command += ["up", str(self.site_file), "--state", str(self.state)]
         env = {

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from bconnect_site.kinds import EvidenceKind
+from bconnect_site.leaps import Leaps
 
 from .types import SECOND
 
 MAX_STILLS = 8
 MAX_CLIP = 120 * SECOND
+AHEAD = 120 * SECOND  # a moment further off than this is another clock's
 REORDER = SECOND // 2  # pictures arrive out of capture order by at most this
 
 
@@ -79,6 +81,8 @@ class CaptureDesk:
         self._patience = round(patience * SECOND)
         self._down_patience = round(down_patience * SECOND)
         self._jobs: dict[str, CaptureJob] = {}
+        self._since: dict[str, int] = {}  # ns, when a job's patience begins
+        self._leaps = Leaps()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -90,6 +94,8 @@ class CaptureDesk:
             sentence = f"{len(self._jobs)} captures are waiting already, no more are taken"
         if sentence is None:
             self._jobs[job.id] = job
+            ahead = min(max(job.last - job.received, 0), AHEAD)
+            self._since[job.id] = job.received + ahead
         return sentence
 
     def take(self, now: int, latest: int | None, flowing: bool) -> list[CaptureJob]:
@@ -98,13 +104,15 @@ class CaptureDesk:
         ``now`` [ns]: clock; ``latest`` [ns]: stamp of the newest picture kept; ``flowing``: more
         pictures may come (False: the file ended or the camera is away).
         """
+        if leap := self._leaps(now):
+            self._since = {id_: since + leap for id_, since in self._since.items()}
         ready = [j for j in self._jobs.values() if self._is_ready(j, now, latest, flowing)]
         for job in ready:
-            del self._jobs[job.id]
+            del self._jobs[job.id], self._since[job.id]
         return ready
 
     def _is_ready(self, job: CaptureJob, now: int, latest: int | None, flowing: bool) -> bool:
         if latest is not None and latest >= job.last + REORDER:
             return True
-        waited = now - max(job.received, job.last)
+        waited = now - self._since[job.id]
         return waited > (self._patience if flowing else self._down_patience)

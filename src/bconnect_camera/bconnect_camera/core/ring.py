@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from .types import SECOND, Packet
 
+SET_BACK = 2 * SECOND  # stamps that fall by more are of a clock that was set anew
 MAX_BYTES = 64 << 20  # one camera; 20 s at 25 Mbit/s
 
 
@@ -30,8 +31,15 @@ class EncodedRing:
         self.lost_groups = 0
 
     def append(self, packet: Packet) -> None:
-        """Adds a packet; packets before the first key frame cannot be decoded and are dropped."""
+        """Adds a packet; packets before the first key frame cannot be decoded and are dropped.
+
+        What a clock stamped that was set back since would be kept too long, and be taken for
+        other moments: it goes.
+        """
         with self._lock:
+            if self._groups and packet.stamp < self._groups[-1][0].stamp - SET_BACK:
+                while self._groups:
+                    self._drop_oldest()
             fresh = bool(self._groups) and self._groups[-1][-1].info is not packet.info
             if packet.keyframe:
                 self._groups.append([packet])

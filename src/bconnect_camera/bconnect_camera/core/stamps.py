@@ -84,7 +84,10 @@ class FileStamps:
 
 
 class Forward:
-    """Stamps of delivered pictures never go backwards, whatever the model corrects."""
+    """Stamps of delivered pictures never go backwards, whatever the model corrects.
+
+    A clock that was set back is no correction: time goes on from where it stands now.
+    """
 
     STEP = 1000  # ns
 
@@ -92,7 +95,7 @@ class Forward:
         self._last: int | None = None
 
     def __call__(self, stamp: int) -> int:
-        if self._last is not None and stamp <= self._last:
+        if self._last is not None and self._last - JUMP < stamp <= self._last:
             stamp = self._last + self.STEP
         self._last = stamp
         return stamp

@@ -1,9 +1,10 @@
 """Cases the disk did not take: tried again with growing pauses, bounded in number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bconnect_detect.core.evidence import Case
 from bconnect_detect.core.types import SECOND
+from bconnect_site.leaps import Leaps
 
 FIRST_PAUSE = SECOND
 LONGEST_PAUSE = 60 * SECOND
@@ -24,6 +25,7 @@ class Backlog:
     def __init__(self, limit: int = 200) -> None:
         self._limit = limit
         self._waiting: dict[str, Waiting] = {}
+        self._leaps = Leaps()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -39,6 +41,9 @@ class Backlog:
 
     def take(self, now: int) -> list[Waiting]:
         """Cases to try now, oldest first; they leave the backlog."""
+        if leap := self._leaps(now):
+            for id_, waiting in self._waiting.items():
+                self._waiting[id_] = replace(waiting, next=waiting.next + leap)
         due = [waiting for waiting in self._waiting.values() if now >= waiting.next]
         for waiting in due:
             del self._waiting[waiting.case.finding.id]

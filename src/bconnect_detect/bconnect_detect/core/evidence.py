@@ -19,6 +19,7 @@ from bconnect_detect.core.violation import (
     file_fault,
 )
 from bconnect_site.kinds import EvidenceKind, word
+from bconnect_site.leaps import Leaps
 
 WANTED = (
     EvidenceKind.CONTEXT_BEFORE,
@@ -84,6 +85,7 @@ class CaseBook:
         self.settings = settings
         self._open: dict[str, Case] = {}
         self._closed: OrderedDict[str, str] = OrderedDict()
+        self._leaps = Leaps()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -145,7 +147,13 @@ class CaseBook:
         return self._close(case) if case.complete else None
 
     def due(self, now: int) -> list[Case]:
-        """Cases whose deadline has passed, closed with a sentence for what never came."""
+        """Cases whose deadline has passed, closed with a sentence for what never came.
+
+        A clock that was set anew takes no camera its time to answer, and gives it no hour more.
+        """
+        if leap := self._leaps(now):
+            for id_, case in self._open.items():
+                self._open[id_] = replace(case, deadline=case.deadline + leap)
         late = [case for case in self._open.values() if now >= case.deadline]
         return [self._close(_timed_out(case)) for case in late]
 

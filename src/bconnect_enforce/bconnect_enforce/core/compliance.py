@@ -191,6 +191,15 @@ class Watchman:
         self._heard = {c: heard for c, heard in self._heard.items() if c in self.cameras}
         return found
 
+    def lose(self, why: str) -> list[Report]:
+        """Ends every watch: what is seen from now on cannot be held against what was."""
+        found: list[Report] = []
+        for watch in list(self._watches.values()):
+            found += self._answer(watch, unknown(why), watch.seen)
+            found += self._gave_up(watch, watch.seen, why)
+            self._done(watch)
+        return found
+
     def _look(self, watch: _Watch, seen: Seen) -> list[Report]:
         found: list[Report] = []
         look = self._recognise(watch, seen)

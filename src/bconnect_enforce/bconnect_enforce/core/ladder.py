@@ -34,6 +34,7 @@ from bconnect_enforce.core.obeying import Sight
 from bconnect_enforce.core.records import Offence, RuleTrust, Violation
 from bconnect_enforce.core.rungs import LEGAL, SECOND, WARNINGS, Rules
 from bconnect_site.kinds import Mode, Outcome, SpeakerStateKind, Step
+from bconnect_site.leaps import Leaps
 
 __all__ = ["Answer", "Ladder", "Withheld"]
 
@@ -76,6 +77,7 @@ class Ladder:
         self._watchman = Watchman()
         self._spoken: Memory[str, _Said] = Memory(3600 * SECOND)
         self._waiting: dict[str, _Waiting] = {}
+        self._leaps = Leaps()
 
     @property
     def remembered(self) -> int:
@@ -142,7 +144,12 @@ class Ladder:
 
     def on_time(self, now: int) -> Answer:
         """Call twice a second or so: waiting has an end, and so has remembering."""
-        answer = self._learn(self._watchman.tick(now), now)
+        answer = Answer()
+        if leap := self._leaps(now):
+            for waiting in self._waiting.values():
+                waiting.until += leap
+            answer += self._learn(self._watchman.lose("the clock was set anew"), now)
+        answer += self._learn(self._watchman.tick(now), now)
         for id_ in [i for i, waiting in self._waiting.items() if waiting.until <= now]:
             answer += self._release(id_, now)
         self.history.forget(now)
