@@ -30,6 +30,7 @@ from bconnect_node import qos
 from bconnect_site.errors import ConfigError
 from bconnect_site.orders import SignedOrder
 from bconnect_site.signer import Signer
+from bconnect_spool.adapters import zenoh_link
 from bconnect_spool.relay_node import Relay
 
 Wait = Callable[..., Any]
@@ -84,6 +85,7 @@ def far(
     wait_for: Wait,
 ) -> Iterator[Far]:
     folder = centre_file.parent / "state" / "bridge"
+    monkeypatch.setattr(zenoh_link, "CONNECT", 1.0)
     relay = ros.add(Relay, namespace=f"/{SITE}", parameter_overrides={
         "site": SITE, "endpoint": f"tls/localhost:{port}",
         "cameras": ["simpang_utara", "mt_haryono_1"], "ca": str(folder / "ca.pem"),
