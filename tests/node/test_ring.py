@@ -86,6 +86,15 @@ def test_where_every_slot_is_looked_at_the_frame_is_dropped_and_nobody_waits(
     assert writer.put(picture(9)).slot == 1
 
 
+def test_a_reader_that_hoards_takes_no_slots_from_the_others(tmp_path: Path) -> None:
+    writer, hoards = ring.Writer(SIZE, slots=5, folder=tmp_path), ring.Reader(tmp_path)
+    held = [hoards.look(writer.put(picture(n))) for n in range(40)]
+    assert [int(image[0, 0, 0]) for image in held] == list(range(40))
+    assert [image.flags.owndata for image in held] == [False] * 3 + [True] * 37
+    assert not any(image.flags.writeable for image in held)
+    writer.close()
+
+
 def test_the_same_reference_twice_holds_until_both_are_gone(
     writer: ring.Writer, reader: ring.Reader
 ) -> None:
