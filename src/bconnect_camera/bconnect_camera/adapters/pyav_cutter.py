@@ -55,15 +55,23 @@ def clip(packets: Sequence[Packet]) -> tuple[str, bytes]:
     try:
         with av.open(buffer, "w", format=form) as out:
             stream = _stream(out, info)
-            for packet in packets:
+            for number, packet in enumerate(packets, 1):
                 raw = _raw(packet, first)
                 raw.stream = stream
+                if number == len(packets):  # without it MP4 ends where its last picture begins
+                    raw.duration = _step(packets)
                 out.mux(raw)
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise CutError(
             f"the {info.codec} stream does not fit into {ending} ({type(error).__name__})"
         ) from None
     return ending, buffer.getvalue()
+
+
+def _step(packets: Sequence[Packet]) -> int:
+    """Ticks that the last picture is shown: as long as the one before."""
+    shown = sorted(packet.pts for packet in packets)
+    return max(1, shown[-1] - shown[-2]) if len(shown) > 1 else 1
 
 
 @contextmanager
