@@ -84,7 +84,7 @@ def test_while_an_ambulance_is_about_the_verdict_waits_for_it(comes_by: bool):
         there = t < 0.3 or (comes_by and 8.0 < t < 8.5)
         return [*change(260, 380, at=4.0, speed=30.0)(t), *([ambulance] if there else [])]
 
-    found = play(rule(), 14, scene)
+    found = play(rule(), 23, scene)
     assert len(found) == (0 if comes_by else 1)
     assert all(f.stamp < T0 + 6 * SECOND for f in found)  # of the image that decided
 
@@ -153,3 +153,28 @@ class TestOnTheStreet:
             assert drive(self.made(), 6, grazed) == []
             behind = self.over(left, other, 49.5, kind, seed)
             assert drive(self.made(), 6, behind) == []
+
+    @pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
+    def test_who_waits_half_hidden_beside_it_crosses_nothing(self, share: float):
+        """Seen aslant, what seems further on seems to be on the other side too."""
+        noise = np.random.default_rng(5)
+
+        def waits(t: float):
+            y = min(36.0, 16 + 6 * t)
+            seen = vehicle(4.2, y, kind=RoadUserKind.MOTORCYCLE, noise=noise)
+            if 6.0 < t < 9.0:
+                x0, y0, x1, y1 = seen.box
+                object.__setattr__(seen, "box", (x0, y0, x1, y1 - share * (y1 - y0)))
+            return [seen]
+
+        assert drive(self.made(), 12, waits) == []
+
+    @pytest.mark.parametrize(
+        ("at", "lost", "found"),
+        [(33, (1.4, 2.9), 1), (33, (1.2, 3.5), 0), (40, (2.4, 3.9), 0)],
+    )
+    def test_out_of_sight_over_the_line(self, at: float, lost, found: int):
+        """Found only if it was beside the line all the while; at 40 m that ends meanwhile."""
+        crossed = self.over(1.75, 5.25, at, RoadUserKind.CAR, 1)
+        seen = lambda t: [] if lost[0] < t < lost[1] else crossed(t)  # noqa: E731
+        assert len(drive(self.made(), 7, seen)) == found

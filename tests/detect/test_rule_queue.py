@@ -107,6 +107,21 @@ def test_a_leader_hidden_behind_a_bus_still_counts():
     assert drive(made(), 70, scene) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "ahead", "count"),
+    [
+        (RoadUserKind.CAR, 13.0, 0),  # a motorcycle fits between, hidden by the car
+        (RoadUserKind.CAR, 18.0, 1),
+        (RoadUserKind.MOTORCYCLE, 10.5, 1),  # hides nobody
+    ],
+)
+def test_somebody_unseen_may_stand_between(kind: RoadUserKind, ahead: float, count: int):
+    flow = passing(60)
+    lane = Lane().add(27 + ahead, 6, 45).add(27, 10, 46, kind=kind)
+    found = drive(made(), 60, lambda t: lane(t) + flow(t))
+    assert len([f for f in found if f.road_user.track_id == 2]) == count
+
+
 def test_one_behind_another_who_parks():
     flow = passing(110)
     lane = Lane().add(38, 6, 100).add(31, 10, 100)

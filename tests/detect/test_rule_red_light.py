@@ -167,6 +167,32 @@ class TestOnTheStreet:
             scene = self.pass_at(4.9, 6.0, kind, True, 1)
             assert drive(self.made(calibrated=calibrated), 15, scene, amber) == []
 
+    @pytest.mark.parametrize(
+        ("calibrated", "lost", "found"),
+        [(True, (6.2, 7.8), 1), (True, (6.2, 8.6), 0), (False, (6.2, 7.8), 0)],
+    )
+    def test_out_of_sight_over_the_line(self, calibrated: bool, lost, found: int):
+        """Where its place on the ground tells who it is, two looks and a drive are enough."""
+        first, last = lost
+        late = self.pass_at(7.1, 6.0, RoadUserKind.CAR, True, 1)
+        seen = lambda t: [] if first < t < last else late(t)  # noqa: E731
+        red = signals([(0, G), (2.0, A), (5.0, R)], 20)
+        assert len(drive(self.made(calibrated=calibrated), 15, seen, red)) == found
+
+    def test_a_motorcycle_that_passed_for_a_bicycle(self):
+        def scene(t: float):
+            seen = late(t)
+            for one in seen if t < until else []:
+                object.__setattr__(one, "kind", RoadUserKind.BICYCLE)
+            return seen
+
+        late = self.pass_at(7.1, 9.0, RoadUserKind.MOTORCYCLE, True, 1)
+        red = signals([(0, G), (2.0, A), (5.0, R)], 20)
+        until = 6.9
+        assert len(drive(self.made(), 15, scene, red)) == 1
+        until = 99.0  # it is one, and the zone is not for it
+        assert drive(self.made(), 15, scene, red) == []
+
     @pytest.mark.parametrize("away", [True, False])
     def test_standing_with_its_front_past_the_line(self, away: bool):
         way, line = (1, 30) if away else (-1, 42)

@@ -168,8 +168,8 @@ def test_who_makes_way_for_an_ambulance_is_lawful() -> None:
 @pytest.mark.parametrize(
     ("begin", "doubt"),
     [
-        (-140.0, "may have made way"),  # 70 m behind 6 s later
-        (-240.0, ""),  # too late to be its reason
+        (-100.0, "may have made way"),
+        (-180.0, ""),  # too late to be its reason
         (60.0, "may have made way"),  # it has just gone
         (110.0, ""),
     ],
@@ -178,6 +178,14 @@ def test_who_may_have_made_way_cannot_be_decided(begin: float, doubt: str) -> No
     ambulance = car(drive(10.0, begin=begin, y=4.0), "a", emergency=True)
     found = watch([LINE, BOX], car(drive(10.0, stop=4.5)), ambulance, word=red_from(2.0))
     assert [(t.kind, t.doubt) for t in found.violations] == [("stop_line", doubt)]
+
+
+@pytest.mark.parametrize(("begin", "doubt"), [(-180.0, True), (-320.0, False)])
+def test_room_may_be_made_long_before_it_comes(begin: float, doubt: bool) -> None:
+    place = Place("m", "lane_marking", line=((0.0, 4.0), (60.0, 4.0)))
+    ambulance = car(drive(10.0, begin=begin, y=4.0), "a", emergency=True)
+    (truth,) = watch([place], car(lambda t: (5.0 * t, 2.0 + 0.5 * t)), ambulance).violations
+    assert (truth.doubt == "may have made way") is doubt
 
 
 def test_an_ambulance_on_duty_may() -> None:

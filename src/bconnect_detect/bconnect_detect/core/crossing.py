@@ -8,7 +8,7 @@ Guilty is whose front came to the line, at the earliest, when red was older than
 who is seen surely past it with red at every look since.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -18,12 +18,10 @@ from bconnect_detect.core import geometry
 from bconnect_detect.core.footprint import Extent, Footprint, GroundView
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds
+from bconnect_detect.core.stature import Stature
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, SignalReading, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import SignalAspect, ViolationType, ZoneKind, word
-
-_STIRS = 0.08  # box sizes that a box at rest jitters
-_FASTEST = 0.04  # of its height that a vehicle seems to shrink by from one look to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,10 @@ class CrossingSettings:
     beside: float = 0.05  # of the line's length a crossing may lie beyond its ends
     leap: float = 1.5  # box sizes off where it must be by now, at most
     gap: float = 1.0  # s between two looks at most
+    bridge: float = 2.2  # s, of one that drives where its place on the ground tells who it is
+    driven: float = 4.0  # m driven meanwhile
     min_before: int = 2  # images of its foot before the line, one of its front too
     braking: float = 0.8  # share of the time to the line, at even speed, that is believed
-    cut: float = 0.88  # share of its height below which its foot is hidden, not further on
-    shrinks: float = 0.25  # of its height, per box size its top has moved
     forget: float = 20.0  # s
 
 
@@ -65,8 +63,7 @@ class Crossing:
     looks: int = 0  # images of it
     reported: bool = False
     trail: tuple[Pair, ...] = ()
-    tall: float = 0.0  # m: its height, a little forgotten while it moves
-    top: Pair = (0.0, 0.0)
+    stature: Stature = field(default_factory=Stature)
 
     def expected(self, stamp: int) -> Pair:
         """Where its foot is by now if it drove on."""
@@ -133,7 +130,8 @@ class SignalLine:
                 self._tracks.drop(user.track_id)
                 continue
             known = self._tracks.touch(user.track_id, tracks.stamp)
-            if found := self._follow(known, user, tracks, line, context):
+            found = self._follow(known, user, tracks, line, context)
+            if found and user.kind in self.place.kinds:
                 known.reported = True
                 if not self._yields(known, user, tracks, line, context):
                     findings.append(found)
@@ -181,12 +179,9 @@ class SignalLine:
         self, known: Crossing, user: RoadUser, tracks: Tracks, line: "Line", context: Context
     ) -> Finding | None:
         s, size = self.common, geometry.size(user.box)
-        if self._is_cut(known, user, line):
+        if known.stature.is_cut(user, line.footprint.scale(user)):
             return None
-        if known.stamp and (
-            tracks.stamp - known.stamp > s.gap * SECOND
-            or geometry.distance(known.expected(tracks.stamp), user.foot) > s.leap * size
-        ):
+        if known.stamp and self._lost(known, user, tracks.stamp, line):
             known.acquit()
         known.trail = (*known.trail[-31:], user.foot)
         known.moved(tracks.stamp, user.foot)
@@ -216,20 +211,19 @@ class SignalLine:
             return None
         return self.judge(known, user, extent, tracks, line, red)
 
+    def _lost(self, known: Crossing, user: RoadUser, stamp: int, line: "Line") -> bool:
+        """Whether it was out of sight too long, or is where it cannot be by now."""
+        s, unseen, view = self.common, stamp - known.stamp, line.footprint.view
+        off = geometry.distance(known.expected(stamp), user.foot)
+        if unseen > s.bridge * SECOND or off > s.leap * geometry.size(user.box):
+            return True
+        if unseen <= s.gap * SECOND:
+            return False
+        way = geometry.distance(view.place(*known.foot), view.place(*user.foot))
+        return not way >= s.driven  # NaN: not known
+
     def _came_from_before(self, known: Crossing) -> bool:
         return known.before > 0 and known.seen >= self.common.min_before
-
-    def _is_cut(self, known: Crossing, user: RoadUser, line: "Line") -> bool:
-        """Whether somebody nearer hides its lower part: it then seems to be further on."""
-        height = user.height / line.footprint.scale(user)
-        top = user.foot[0], user.box[1]  # what hides its foot does not move its top
-        moved = geometry.distance(top, known.top) / geometry.size(user.box)
-        if moved > _STIRS:
-            known.top = top
-            known.tall *= 1.0 - min(_FASTEST, self.common.shrinks * moved)
-        if height > 0:
-            known.tall = max(known.tall, height)
-        return height < self.common.cut * known.tall
 
     def _margin(self, user: RoadUser, line: "Line") -> float:
         """Pixels from the line to be clearly before or past it."""
@@ -292,7 +286,7 @@ class Line:
             return []
         along = self.along(feet_of(tracks))
         near = (along >= -strip) & (along <= 1 + strip)
-        return np.flatnonzero(of_kinds(tracks, place.kinds) & near & real(tracks)).tolist()
+        return np.flatnonzero(of_kinds(tracks, place.followed) & near & real(tracks)).tolist()
 
     def depth(self, point: Pair) -> float:
         """Pixels past the line in the direction of travel; negative: before it."""

@@ -24,9 +24,9 @@ _UNKNOWN: Sequence[float] = (nan, nan)
 class LinkSettings:
     """When two tracks are one vehicle's."""
 
-    longest: float = 1.0  # s out of sight
+    longest: float = 2.2  # s out of sight
     fit: float = 9.0  # squared standard deviations off where it must be, at most
-    apart: float = 9.0  # by which anybody else must fit worse
+    apart: float = 9.0  # twice the logarithm of how much less likely anybody else must be
     push: float = 3.0  # m/s2 it may have been pushed by, one standard deviation
     unknown: float = 3.0  # m/s, standard deviation of a speed of few looks beside its noise
     stray: float = 2.0  # m off at most, beside a third of the way
@@ -106,20 +106,21 @@ class Links:
     ) -> None:
         stamp, places, spread, widths = seen
         lost = [u for u in self._users if u.id not in present and stamp > u.stamp]
-        fits = np.full((len(new), len(lost)), np.inf)
+        fits = np.full((2, len(new), len(lost)), np.inf)
         if lost and new:
             missing = _Missing(lost, stamp, self.settings)
             for i, row in enumerate(new):
-                fits[i] = missing.fit(places[row], spread[row], float(widths[row]))
+                fits[:, i] = missing.fit(places[row], spread[row], float(widths[row]))
         for i, row in enumerate(new):
-            j = int(fits[i].argmin()) if lost else -1
+            j = int(fits[1, i].argmin()) if lost else -1
             known[row].append(lost[j].id if j >= 0 and self._plain(fits, i, j) else int(raw[row]))
 
     def _plain(self, fits: Vector, i: int, j: int) -> bool:
-        """Whether it fits, and nobody else fits nearly as well."""
-        best = fits[i, j]
-        others = np.concatenate((np.delete(fits[i], j), np.delete(fits[:, j], i)))
-        return bool(best <= self.settings.fit and (others > best + self.settings.apart).all())
+        """Whether it fits, and nobody else is nearly as likely."""
+        off, cost = fits
+        others = np.concatenate((np.delete(cost[i], j), np.delete(cost[:, j], i)))
+        clear = (others > cost[i, j] + self.settings.apart).all()
+        return bool(off[i, j] <= self.settings.fit and clear)
 
 
 class _Missing:
@@ -146,8 +147,11 @@ class _Missing:
         self._good = (seconds <= s.longest) & np.isfinite(self._places).all(axis=1)
 
     def fit(self, place: Vector, spread: Vector, width: float) -> Vector:
-        """Squared standard deviations (m,) of somebody off each of them; inf: it is not."""
-        made, s = np.full(len(self._places), np.inf), self._settings
+        """Of somebody and each of them (2, m): squared standard deviations off, and from which
+        likelihoods follow; inf: it is not. Who was lost for long may be anywhere, and so is
+        less likely to be just here.
+        """
+        made, s = np.full((2, len(self._places)), np.inf), self._settings
         off = place - self._places
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = width / self._widths
@@ -155,5 +159,6 @@ class _Missing:
             near &= (ratio >= 1.0 / s.wider) & (ratio <= s.wider)
         for j in np.flatnonzero(near):
             whole = self._spread[j] + spread + self._loose[j] * np.eye(2)
-            made[j] = off[j] @ np.linalg.solve(whole, off[j])
+            made[0, j] = off[j] @ np.linalg.solve(whole, off[j])
+            made[1, j] = made[0, j] + np.log(np.linalg.det(whole))
         return np.where(np.isfinite(made), made, np.inf)

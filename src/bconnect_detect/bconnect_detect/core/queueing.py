@@ -6,7 +6,8 @@
 
 Who drove in ahead of V when that stood already is no leader. A leader may be hidden behind V
 from the camera's place: one who stood there is taken to stand there until somebody is seen
-driving on ahead, or for ``hidden`` s.
+driving on ahead, or for ``hidden`` s. Who was never seen there may be hidden all the same: V
+covers what stands between it and somebody a little further on.
 """
 
 from collections import deque
@@ -35,6 +36,7 @@ class QueueSettings:
     """Lengths are m where the camera is calibrated, else sizes of V's box."""
 
     gap: float = 6.0  # m from V's front to W's rear at most
+    behind: float = 4.0  # m more, in which V would hide somebody between the two
     beside: float = 1.8  # m W may stand aside of V's way
     gap_image: float = 1.5
     beside_image: float = 0.6
@@ -240,6 +242,7 @@ class Queue:
         s = self.settings
         if self.view:
             near, gap, beside = 0.8, lengths(user.kind)[1] + s.gap, s.beside
+            gap += 0.0 if user.kind in _SLIM else s.behind
         else:
             near, gap, beside = 0.1 * unit, s.gap_image * unit, s.beside_image * unit
         if not np.isfinite(ahead).all():  # nobody knows which way: whoever stands near counts

@@ -67,6 +67,13 @@ class Place:
         return VEHICLES if (given := self.zone.road_user_kinds) is None else given
 
     @property
+    def followed(self) -> frozenset[RoadUserKind]:
+        """Kinds that are looked at: a motorcycle may pass for a bicycle at first. Whom a finding
+        is about is of one of ``kinds``."""
+        more = {RoadUserKind.BICYCLE} if RoadUserKind.MOTORCYCLE in self.kinds else set()
+        return self.kinds | more
+
+    @property
     def key(self) -> str:
         """Where this zone stands in the site file."""
         return f"cameras.{self.camera}.zones.{self.name}"

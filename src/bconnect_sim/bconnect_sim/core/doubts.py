@@ -1,6 +1,6 @@
 """What makes a true event one that nobody could decide by looking, whatever a rule does.
 
-- Somebody on duty was there just before, or came just after: who crossed a line may have made way.
+- Somebody on duty was there just before, or came after: who crossed a line may have made way.
 - A solid line was crossed within ``END`` of where it begins or ends: a vehicle passes over it on
   metres of its way, part of them beside the line.
 """
@@ -43,7 +43,8 @@ class Doubts:
 
     def _met(self, event: Truth) -> bool:
         first = bisect_left(self._times, event.start - AFTER)
-        last = bisect_left(self._times, event.end + AHEAD)
+        ahead = AHEAD if event.kind == "lane_marking" else 0.0
+        last = bisect_left(self._times, event.end + ahead)
         return any(
             (x - event.x) ** 2 + (y - event.y) ** 2 <= NEAR**2 for x, y in self._at[first:last]
         )

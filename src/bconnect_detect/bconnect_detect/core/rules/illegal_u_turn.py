@@ -159,7 +159,9 @@ class IllegalUTurn:
             way = self._ways.touch(user.track_id, tracks.stamp)
             way.done |= user.emergency >= SURE
             self._step(way, user, place, inside, tracks.stamp)
-            if not way.done and (found := self._judge(way, user, tracks)):
+            if way.done or user.kind not in self.place.kinds:
+                continue
+            if found := self._judge(way, user, tracks):
                 way.done = True
                 findings.append(found)
         return findings
@@ -180,7 +182,7 @@ class IllegalUTurn:
         """Vehicles with a foot, where they are (m, or pixels), and whether in the region."""
         if not len(tracks):
             return []
-        rows = np.flatnonzero(of_kinds(tracks, self.place.kinds) & real(tracks))
+        rows = np.flatnonzero(of_kinds(tracks, self.place.followed) & real(tracks))
         feet, inside = feet_of(tracks)[rows], inside_region(tracks, self._region)[rows]
         places = self._view.places(feet) if self._view else feet
         return [

@@ -15,10 +15,11 @@ Refuses when
   less than ``swing`` of its width: a wheel on the line, or a swerve, is no crossing;
 - the line was passed before its beginning or behind its end, or too near to either to say;
 - between two looks it moved sideways faster than vehicles do (an id that changed vehicles),
-  or nobody saw it for a second;
+  or nobody saw it for a second (calibrated: two, if it was beside the line all the while);
 - a vehicle with warning lights is, was just or comes there: it may have made room. While one is
   about on the site's roads a verdict waits for ``wait`` s, in which it may come into the picture;
-- the box was cut by the image's border: its foot is then no foot.
+- the box was cut by the image's border, or somebody nearer hides its lower part: its foot is
+  then no foot.
 Where the camera is calibrated all of this is measured in metres from the vehicle's middle,
 elsewhere in box widths from its foot.
 """
@@ -37,6 +38,7 @@ from bconnect_detect.core.crossing import no_foot, real
 from bconnect_detect.core.footprint import WIDTHS, GroundView
 from bconnect_detect.core.memory import Memory
 from bconnect_detect.core.rule import Context, Place, feet_of, of_kinds, trail_of
+from bconnect_detect.core.stature import Stature
 from bconnect_detect.core.types import SECOND, Finding, Pair, RoadUser, Tracks
 from bconnect_site.errors import ConfigError
 from bconnect_site.giving_way import AHEAD
@@ -62,6 +64,8 @@ class LaneMarkingSettings:
     jump: float = 0.5  # widths it may move sideways between two looks,
     drift: float = 2.0  # and widths per second between them
     gap: float = 1.0  # s between two looks at most
+    bridge: float = 2.0  # s, where its place on the ground tells who it is
+    moment: float = 0.5  # s, after longer ones it may have passed anywhere between the two
     wait: float = AHEAD  # s
     waiting: int = 16  # verdicts that wait at most
     forget: float = 10.0  # s
@@ -78,6 +82,7 @@ class _Look:
 @dataclass(slots=True)
 class _Way:
     looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=96))
+    stature: Stature = field(default_factory=Stature)
     reported: bool = False
 
 
@@ -108,7 +113,9 @@ class LaneMarking:
         mark = self._mark_in(tracks)
         findings = self._ripe(tracks, context)
         for way, user in self._step(tracks, mark):
-            if not way.reported and (found := self._judge(way, mark, user, tracks)):
+            if way.reported or user.kind not in self.place.kinds:
+                continue
+            if found := self._judge(way, mark, user, tracks):
                 way.reported = True
                 at = mark.view.places(np.array((user.foot,)))[0]
                 if context.emergencies.near(tracks.camera, at, found.started, tracks.stamp):
@@ -149,7 +156,7 @@ class LaneMarking:
         """Vehicles whose foot is somewhere beside the line."""
         if not len(tracks):
             return []
-        kinds = of_kinds(tracks, self.place.kinds)
+        kinds = of_kinds(tracks, self.place.followed)
         along, side = mark.in_image(feet_of(tracks))
         widths = np.maximum(tracks.boxes[:, 2] - tracks.boxes[:, 0], 1.0)
         near = (np.abs(along - 0.5) <= 1.0) & (np.abs(side) <= self.settings.reach * widths)
@@ -158,7 +165,7 @@ class LaneMarking:
     def _step(self, tracks: Tracks, mark: "_Mark") -> list[tuple[_Way, RoadUser]]:
         """Takes one look at everybody beside the line."""
         s, stamp = self.settings, tracks.stamp
-        since = stamp - int(s.heading * SECOND)
+        since, gap = stamp - int(s.heading * SECOND), s.bridge if mark.view else s.gap
         seen: list[tuple[_Way, RoadUser]] = []
         earlier: list[Pair] = []
         for user in self._beside(tracks, mark):
@@ -166,6 +173,8 @@ class LaneMarking:
                 self._ways.drop(user.track_id)
                 continue
             way = self._ways.touch(user.track_id, stamp)
+            if mark.view and way.stature.is_cut(user, mark.view.scale(user.foot)):
+                continue
             seen.append((way, user))
             earlier.append(next((o.foot for o in way.looks if o.stamp >= since), user.foot))
         measured = mark.measure([user for _, user in seen], earlier)
@@ -173,7 +182,8 @@ class LaneMarking:
             if way.looks:
                 last = way.looks[-1]
                 seconds = (stamp - last.stamp) / SECOND
-                if seconds > s.gap or abs(side - last.side) > s.jump + s.drift * seconds:
+                drift = s.drift * min(seconds, 1.0)
+                if seconds > gap or abs(side - last.side) > s.jump + drift:
                     way.looks.clear()
             way.looks.append(_Look(stamp, side, along, user.foot))
         return seen
@@ -196,11 +206,18 @@ class LaneMarking:
             return None
         passage = looks[int(before[-1]) : int(past[0]) + 1]
         end = s.end / mark.length if mark.view else s.end_image
-        passed = [_meeting(a, b) for a, b in pairwise(passage)]
-        crossings = [p for p in passed if p is not None]
+        crossings = [p for a, b in pairwise(passage) for p in self._met(a, b)]
         if not crossings or not all(end <= along <= 1 - end for along in crossings):
             return None
         return self._finding(user, tracks, looks, passage, float(np.abs(side[past]).max()))
+
+    def _met(self, a: _Look, b: _Look) -> list[float]:
+        """Where along the line the step from a to b may have met it; empty: it did not."""
+        if (a.side > 0) == (b.side > 0):
+            return []
+        if b.stamp - a.stamp > self.settings.moment * SECOND:
+            return [a.along, b.along]
+        return [a.along + (b.along - a.along) * a.side / (a.side - b.side)]
 
     def _finding(
         self, user: RoadUser, tracks: Tracks, looks: list[_Look], passage: list[_Look], far: float
@@ -279,10 +296,3 @@ def _beside(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
     length = float(np.hypot(*way))
     off = points - line[0]
     return off @ way / length**2, (off[:, 1] * way[0] - off[:, 0] * way[1]) / length
-
-
-def _meeting(a: _Look, b: _Look) -> float | None:
-    """Where along the line the step from a to b met it."""
-    if (a.side > 0) == (b.side > 0):
-        return None
-    return a.along + (b.along - a.along) * a.side / (a.side - b.side)

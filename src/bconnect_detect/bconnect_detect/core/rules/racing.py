@@ -107,7 +107,8 @@ class Racing:
             return []
         if not self._look(tracks):
             return []
-        sure = [r for r in self._runners if r.speed is not None and r.inside and not r.reported]
+        fast = [r for r in self._runners if r.speed is not None and r.inside and not r.reported]
+        sure = [r for r in fast if r.measured[-1][1].kind in self.place.kinds]
         brisk = [r for r in self._runners if r.brisk]
         groups = [(r, [o for o in brisk if o is not r and self._together(r, o)]) for r in sure]
         found = []
@@ -129,7 +130,7 @@ class Racing:
         if not len(tracks):
             return False
         size = tracks.width, tracks.height
-        known = (tracks.track_id > 0) & of_kinds(tracks, self.place.kinds)
+        known = (tracks.track_id > 0) & of_kinds(tracks, self.place.followed)
         if not known.any():
             return False
         places = feet_on_ground(self._calibration, tracks.boxes, size).places

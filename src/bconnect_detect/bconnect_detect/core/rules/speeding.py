@@ -108,7 +108,7 @@ class Speeding:
         placed = self._ground.place(tracks)
         if placed.position is None:
             return
-        kinds = of_kinds(tracks, self.place.kinds)
+        kinds = of_kinds(tracks, self.place.followed)
         seen = np.asarray(np.isfinite(placed.position).all(axis=1), np.bool_)
         rows = ((tracks.track_id > 0) & kinds & seen).nonzero()[0].tolist()
         if not rows:
@@ -151,6 +151,8 @@ class Speeding:
             speed: Speed | Refusal = Refusal("it drives with warning lights")
         elif not looks:
             speed = Refusal("too few looks")
+        elif looks[-1][1].kind not in self.place.kinds:
+            speed = Refusal("the zone is not for its kind")
         else:
             kind = looks[-1][1].kind
             stamps, boxes = (
