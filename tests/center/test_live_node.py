@@ -21,7 +21,7 @@ from live_street import SECOND, Street, at, picture
 from bconnect_center.adapters.pictures import HEAD, NOBODY
 from bconnect_center.adapters.tables import traffic
 from bconnect_center.adapters.token import token_of
-from bconnect_center.core.live import HOUR
+from bconnect_center.core.moments import HOUR
 from bconnect_center.house import House
 from bconnect_center.live_node import LiveNode
 from bconnect_enforce.adapters.ledger import jobs

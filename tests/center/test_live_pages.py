@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bconnect_center.adapters.live_store import LiveStore
-from bconnect_center.core.live import HOUR, SECOND, Happening, State
+from bconnect_center.core.live import Happening, State
+from bconnect_center.core.moments import HOUR, SECOND
 from bconnect_center.core.roles import Role
 
 SITE = "beruang_madu"

@@ -17,7 +17,8 @@ import pytest
 
 from bconnect_center.adapters.live_store import LiveStore
 from bconnect_center.adapters.recordings import BadRecording, decode
-from bconnect_center.core.live import SECOND, Happening, State
+from bconnect_center.core.live import Happening, State
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.roles import Role
 from bconnect_site.keys import publics
 from bconnect_site.orders import SignedOrder, TrustedKey, check

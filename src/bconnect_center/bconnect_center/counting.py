@@ -7,13 +7,13 @@ from datetime import date, datetime, timedelta, timezone
 from bconnect_center.adapters.counts import Counts, Verdicts
 from bconnect_center.core import change, numbers, publishing
 from bconnect_center.core.choice import EPOCH, Choice, days, monday
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.numbers import Group, Heed, Overview, Week
 from bconnect_center.core.rates import Share, share
 from bconnect_center.house import House
 from bconnect_enforce.core.trust import subject
 from bconnect_site.kinds import ViolationType
 
-NS = 1_000_000_000
 PUBLIC_WEEKS = 12
 
 
@@ -67,7 +67,7 @@ def counts_of(house: House) -> Counts:
 
 def today(house: House) -> int:
     """The local day, days from 1970."""
-    moment = datetime.fromtimestamp(house.now() // NS, timezone.utc)
+    moment = datetime.fromtimestamp(house.now() // SECOND, timezone.utc)
     return days(moment.astimezone(house.zone).date())
 
 
@@ -207,4 +207,4 @@ def _midnight(house: House, day: int) -> int:
     """ns at which a local day begins."""
     local: date = EPOCH + timedelta(day)
     moment = datetime(local.year, local.month, local.day, tzinfo=house.zone)
-    return int(moment.timestamp()) * NS
+    return int(moment.timestamp()) * SECOND

@@ -9,7 +9,6 @@ Keys are ECDSA on prime256v1, as DDS-Security asks for. What is there already is
 run signs rules anew, for the site as it is now.
 """
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from bconnect_site import ddsxml, disk
 from bconnect_site.access import Access
+from bconnect_site.disk import replace_secret
 from bconnect_site.errors import ConfigError
 
 DAY = timedelta(days=1)
@@ -169,14 +169,7 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    os.replace(temporary, path)
+    replace_secret(path, data)
 
 
 def _link(path: Path, to: str) -> None:

@@ -1,14 +1,13 @@
 """``bconnect intake CONFIG``: the command centre's side of the spool, on its own."""
 
 import argparse
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from bconnect_site import disk
 from bconnect_site.describe import validate
 from bconnect_site.errors import ConfigError
 from bconnect_site.fields import Name, Strict, Text
@@ -98,15 +97,10 @@ def identity(path: Path) -> tuple[str, str]:
     from bconnect_spool.adapters import crypt
 
     try:
-        if not path.exists():
-            secret, _ = crypt.new_identity()
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secret + "\n")
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigError(f"{path}: mode {mode:04o} opens it to other users, allowed is 0600")
-        secret = path.read_text(encoding="utf-8").strip()
+        held = disk.secret(path, lambda: f"{crypt.new_identity()[0]}\n".encode())
+        secret = held.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: holds no identity") from None
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     return secret, str(crypt.identity(secret).to_public())

@@ -14,6 +14,7 @@ from bconnect_center.core import crosschecks
 from bconnect_center.core.crosschecks import Looked, Warning_
 from bconnect_center.core.fit_plot import FitPlot, fit_plot
 from bconnect_center.core.live import SiteCitation
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.plots import Drawing, SignalPlot, SpeedPlot, drawing, signal_plot
 from bconnect_center.core.plots import speed_plot as plot_speed
 from bconnect_center.core.roles import Person
@@ -200,7 +201,7 @@ class Cases:
         zone = self._zone_of(seen)
         if zone is None:
             return None
-        local = datetime.fromtimestamp(seen.offence.stamp // 1_000_000_000, self._zone)
+        local = datetime.fromtimestamp(seen.offence.stamp // SECOND, self._zone)
         return bool(zone.is_active(local))
 
     def _zone_of(self, seen: Violation) -> Any:

@@ -16,7 +16,8 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
-SECOND = 1_000_000_000
+from bconnect_center.core.moments import SECOND
+
 MOST_FRAMES = 6000  # a longer clip is shown up to here
 MOST_BYTES = 128 << 20  # of pictures in memory, over all clips
 MOST_INDICES = 200

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.tables import accounts, claims, decisions
 from bconnect_center.core import review
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.review import Claim, Declined, Given, Verdict
 from bconnect_enforce.adapters.ledger import Ledger
 from bconnect_enforce.core.citation import Decision, Refused
@@ -34,7 +35,7 @@ class Decisions:
     ) -> None:
         """`undo`: s; `elsewhere`: why a case is not ours to confirm, by its number."""
         self._database, self._ledger, self._elsewhere = database, ledger, elsewhere
-        self._undo, self._four_eyes = int(undo * review.SECOND), four_eyes
+        self._undo, self._four_eyes = int(undo * SECOND), four_eyes
 
     # -- claims ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from bconnect_center.core.moments import SECOND
 from bconnect_center.settings import Oidc
 from bconnect_site.environment import expand_env
 
@@ -63,7 +64,7 @@ class Provider:
             keys = KeySet.import_key_set(held)
             claims = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS).claims
             jwt.JWTClaimsRegistry(
-                now=now // 1_000_000_000,
+                now=now // SECOND,
                 leeway=LEEWAY,
                 iss={"essential": True, "value": described["issuer"]},
                 aud={"essential": True, "value": self._settings.client},

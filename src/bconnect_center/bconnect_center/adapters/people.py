@@ -10,9 +10,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.tables import accounts, attempts, invitations, sessions
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.roles import Person, Role
 
-SECOND = 1_000_000_000
 INVITED = 72 * 3600 * SECOND  # how long a link is good
 SHORTEST = 12  # characters of a password (NIST SP 800-63B asks for length, not for symbols)
 LONGEST = 256

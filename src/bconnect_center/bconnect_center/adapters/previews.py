@@ -18,8 +18,8 @@ from sqlalchemy import delete, func, insert, select, update
 
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.tables import previews
+from bconnect_center.core.moments import SECOND
 
-SECOND = 1_000_000_000
 KEPT = 24 * 3600 * SECOND  # how long an outcome can be looked at
 SILENT = 30 * SECOND  # without a sign of life its server is gone
 EVERY = 0.5  # s between looks at whether it shall stop

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from bconnect_center.adapters.database import Database
 from bconnect_center.adapters.tables import stills
+from bconnect_center.core.moments import SECOND
 
-SECOND = 1_000_000_000
 WIDEST = 1920  # px; what is larger is scaled down
 MOST_BYTES = 20_000_000  # of an upload
 MOST_PIXELS = 60_000_000

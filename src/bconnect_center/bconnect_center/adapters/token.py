@@ -1,9 +1,9 @@
 """The word by which pages and listeners of one centre know each other."""
 
-import os
 import secrets
 from pathlib import Path
 
+from bconnect_site import disk
 from bconnect_site.errors import ConfigError
 
 NAME = "listener.token"
@@ -17,14 +17,7 @@ def token_of(root: Path) -> str:
     path = root / NAME
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_urlsafe(32))
-        token = path.read_text(encoding="ascii").strip()
+        token = disk.secret(path, lambda: secrets.token_urlsafe(32).encode()).decode().strip()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     if len(token) < 32:

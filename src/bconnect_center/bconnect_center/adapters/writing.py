@@ -7,12 +7,12 @@ from typing import Any
 
 from bconnect_center.adapters.live_store import LiveStore
 from bconnect_center.core.live import SILENT, Happening, Passing, SiteCitation, State, Throttle
+from bconnect_center.core.moments import SECOND
 from bconnect_enforce.adapters.ledger import LedgerBusy, LedgerError
 
 PERIOD = 0.1  # s between two batches
 COUNTS = 10.0  # s between two writings of counts
 MOST = 20_000  # happenings that wait while the database is away
-SECOND = 1_000_000_000
 
 
 class Writing:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bconnect_center.core.moments import SECOND
 from bconnect_enforce.core.records import Violation
 from bconnect_site.kinds import (
     CitationStatus,
@@ -18,7 +19,6 @@ from bconnect_site.kinds import (
 )
 from bconnect_site.plates import PlateRules
 
-SECOND = 1_000_000_000
 AROUND = 5 * SECOND  # of a moment: in which its signal should have been known
 CLOSE = 0.10  # of the limit: so near to the interval's lower end is near
 SPEEDS = frozenset({ViolationType.SPEEDING, ViolationType.SECTION_SPEED, ViolationType.RACING})

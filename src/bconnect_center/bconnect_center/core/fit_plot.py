@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bconnect_center.core.plots import LEFT, RIGHT, SECOND, Tick, steps
+from bconnect_center.core.moments import SECOND
+from bconnect_center.core.plots import LEFT, RIGHT, Tick, steps
 
 TOP, FLOOR = 16.0, 214.0  # of the drawing of the way
 MIDDLE, REACH = 262.0, 30.0  # of the strip of residuals: its middle, and 3 standard deviations

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SECOND = 1_000_000_000
-HOUR = 3600 * SECOND
+from bconnect_center.core.moments import HOUR, SECOND
+
 SILENT = 15 * SECOND  # after which a site counts as gone
 AHEAD = 5 * SECOND  # a stamp later than this after it was heard: the site's clock is ahead
 LATE = 120 * SECOND  # the same behind, of what comes at once

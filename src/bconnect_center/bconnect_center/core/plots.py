@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SECOND = 1_000_000_000
+from bconnect_center.core.moments import SECOND
+
 WIDE = 720.0  # units of the drawing
 LEFT, RIGHT = 16.0, 704.0
 KMH = 3.6

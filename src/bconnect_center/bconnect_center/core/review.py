@@ -6,9 +6,9 @@ from enum import Enum
 from statistics import median
 from typing import Any
 
+from bconnect_center.core.moments import SECOND
 from bconnect_site.kinds import CitationStatus, ViolationType
 
-SECOND = 1_000_000_000
 NEVER = 1 << 62  # the deadline of a case whose deadline nobody knows
 CLAIM = 180 * SECOND  # a case is somebody's for so long after the last sign of life
 AHEAD = 60 * SECOND  # a case that was only fetched ahead

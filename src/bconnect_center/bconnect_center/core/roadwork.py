@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bconnect_center.core.moments import HOUR
 from bconnect_enforce.core.records import StickerTask, TowJob
 from bconnect_site.kinds import Colour, RoadUserKind, StickerStatus, TowStatus
 
-HOUR = 3600 * 1_000_000_000
 SHOWN = 24 * HOUR  # what ended longer ago is not on the board
 
 TOW_COLUMNS: Sequence[TowStatus] = (

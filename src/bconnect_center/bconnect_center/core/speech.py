@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.sites import quiet_of
 from bconnect_site.kinds import SpeakerStateKind
 
@@ -45,7 +46,7 @@ def site_time(told: Mapping[str, Any], now: int) -> datetime:
         zone = ZoneInfo(str(told.get("timezone") or "UTC"))
     except (ZoneInfoNotFoundError, ValueError):
         zone = ZoneInfo("UTC")
-    return datetime.fromtimestamp(now // 1_000_000_000, timezone.utc).astimezone(zone)
+    return datetime.fromtimestamp(now // SECOND, timezone.utc).astimezone(zone)
 
 
 def fault_of(samples: NDArray[np.int16], rate: int) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from bconnect_center.adapters.stills import NoPicture, checked
 from bconnect_center.adapters.tables import states
 from bconnect_center.adapters.token import token_of
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.roles import Person, Right
 from bconnect_center.house import House
 from bconnect_center.web.draw_forms import StillTold
@@ -24,7 +25,7 @@ from bconnect_site.environment import expand_env
 from bconnect_site.errors import ConfigError
 from bconnect_site.kinds import EvidenceKind
 
-FRESH = 20 * 1_000_000_000  # ns since a listener was heard
+FRESH = 20 * SECOND  # ns since a listener was heard
 LIVE = 6.0  # s for a live picture
 MOST = 20_000_000  # bytes of a picture
 NEWEST = 20  # cases of a camera that are looked at

@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bconnect_center.adapters.people import Session
 from bconnect_center.core.audit import Act
+from bconnect_center.core.moments import MINUTE
 from bconnect_center.core.roles import Person, Right
 from bconnect_center.house import House
 
 COOKIE = "bconnect_session"
-MINUTE = 60 * 1_000_000_000
 
 
 class Refusal(Exception):

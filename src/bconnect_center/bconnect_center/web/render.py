@@ -11,6 +11,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.roles import Right
 from bconnect_center.web.guard import house_of, session_of
 from bconnect_center.web.words import LANGUAGES, catalogue, say
@@ -89,7 +90,7 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     person = session.person if session else None
 
     def clock(stamp: int, form: str = "%d.%m.%Y %H:%M:%S") -> str:
-        moment = datetime.fromtimestamp(stamp // 1_000_000_000, timezone.utc)
+        moment = datetime.fromtimestamp(stamp // SECOND, timezone.utc)
         return moment.astimezone(house.zone).strftime(form)
 
     theme = request.cookies.get(THEME_COOKIE, "")

@@ -4,7 +4,9 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
 
-WHILE = 300 * 1_000_000_000  # ns for which one line stands
+from bconnect_center.core.moments import SECOND
+
+WHILE = 300 * SECOND  # ns for which one line stands
 MOST = 5000
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bconnect_center.adapters.live_store import Cell, Line
 from bconnect_center.core.live import skew
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.showing import look
 from bconnect_center.house import House
 from bconnect_center.web.live import shown
@@ -22,8 +23,6 @@ from bconnect_site.kinds import (
     ViolationType,
 )
 from bconnect_site.phrases import Phrases, is_recording, load_phrases
-
-SECOND = 1_000_000_000
 
 
 @cache

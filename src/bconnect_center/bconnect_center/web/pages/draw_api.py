@@ -13,6 +13,7 @@ from bconnect_center.adapters.bags import Bag, bags_of
 from bconnect_center.adapters.previews import Busy, Preview
 from bconnect_center.adapters.site_files import Note, Text, Write
 from bconnect_center.adapters.stills import MOST_BYTES, NoPicture
+from bconnect_center.core.moments import HOUR
 from bconnect_center.core.roles import Person, Right
 from bconnect_center.house import House
 from bconnect_center.web.draw_forms import (
@@ -61,7 +62,6 @@ router = APIRouter(
 Drawer = Annotated[Person, Depends(needs(Right.DRAW))]
 Name = Annotated[str, InPath(max_length=64)]
 Id = Annotated[str, InPath(pattern="^[0-9a-f]{32}$")]
-HOUR = 3600 * 1_000_000_000
 
 
 # -- stills --------------------------------------------------------------------------------

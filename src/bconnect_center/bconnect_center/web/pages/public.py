@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bconnect_center import counting
 from bconnect_center.adapters.kept import Kept
 from bconnect_center.core.choice import iso
+from bconnect_center.core.moments import MINUTE
 from bconnect_center.core.publishing import LEAST, PublicCell
 from bconnect_center.core.rates import Share
 from bconnect_center.house import House
@@ -18,7 +19,6 @@ from bconnect_center.web.pages.numbers_api import RateOut, ShareOut, rate_out, s
 from bconnect_center.web.render import page
 
 router = APIRouter()
-MINUTE = 60 * 1_000_000_000
 KEEP = {"cache-control": "public, max-age=60"}
 Language = Annotated[Literal["id", "en", ""], Query(description="id or en; empty: the centre's")]
 

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from bconnect_center.adapters.cases import Dossier, decided
 from bconnect_center.adapters.queue import Filter
 from bconnect_center.core import review
+from bconnect_center.core.moments import SECOND
 from bconnect_center.core.roles import Person, Right
 from bconnect_center.web.desk import Desk, case_of, desk_of, note_once
 from bconnect_center.web.guard import house_of, needs
@@ -22,7 +23,6 @@ from bconnect_enforce.core.indonesian import basis
 from bconnect_site.kinds import CitationStatus, EvidenceKind, ViolationType
 
 SHOWN = 50
-SECOND = 1_000_000_000
 
 
 @asynccontextmanager
