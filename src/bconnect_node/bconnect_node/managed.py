@@ -26,6 +26,12 @@ class ManagedNode(BconnectNode, LifecycleNode):
 
     refusal: ConfigError | None = None  # why the last transition was refused
 
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        # In Jazzy a step that is none raises through the executor, and the caller hears nothing.
+        service = self._service_change_state
+        service.callback = self._refusing(service.callback)
+
     def configure(self) -> None:
         """Checks what can be checked and prepares it. Raises ConfigError."""
 
@@ -84,6 +90,17 @@ class ManagedNode(BconnectNode, LifecycleNode):
     def on_error(self, state: Any) -> Any:
         """A transition that raised leads back to unconfigured."""
         return self._go(UNCONFIGURED, self.deactivate, self.cleanup)
+
+    def _refusing(self, change: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return change(request, response)
+            except Exception as error:
+                self._failed(f"transition {request.transition.id} from {self.lifecycle}", error)
+                response.success = False
+                return response
+
+        return answer
 
     def _go(self, goal: str, *steps: Callable[[], None]) -> Any:
         if self.closing:
