@@ -26,21 +26,26 @@ class OnnxDetector:
         """Loads and warms up; ``shape``: (height, width) to fit the model to. Raises ConfigError:
         not an ONNX model of road users."""
         self._session = _open(weights, device, threads, shape)
-        self._input = self._session.get_inputs()[0]
-        meta = self._session.get_modelmeta().custom_metadata_map
-        size = input_size(self._input.shape, image_size)
-        self._head = YoloHead(names_of(meta), size, confidence)
-        licence = weights.licence
-        if licence.startswith("not stated") and meta.get("license"):
-            licence = meta["license"]
-        self.info = ModelInfo(
-            weights.path.name,
-            weights.sha256,
-            licence,
-            f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
-            f"{f', fitted to {size[1]}x{size[0]}' if shape else ''}",
-        )
-        self.detect(np.zeros((360, 640, 3), np.uint8))
+        try:
+            self._input = self._session.get_inputs()[0]
+            meta = self._session.get_modelmeta().custom_metadata_map
+            size = input_size(self._input.shape, image_size)
+            self._head = YoloHead(names_of(meta), size, confidence)
+            licence = weights.licence
+            if licence.startswith("not stated") and meta.get("license"):
+                licence = meta["license"]
+            self.info = ModelInfo(
+                weights.path.name,
+                weights.sha256,
+                licence,
+                f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"
+                f"{f', fitted to {size[1]}x{size[0]}' if shape else ''}",
+            )
+            self.detect(np.zeros((360, 640, 3), np.uint8))
+        except ConfigError:
+            raise
+        except Exception as error:  # of ONNX Runtime and NumPy, at a model that is broken inside
+            raise ConfigError(f"detector.model: {weights.path}: {_reason(error)}") from None
 
     def detect(self, image: NDArray[np.uint8]) -> Detections:
         """See ``Detector.detect``."""
@@ -76,8 +81,9 @@ def _open(
     except ConfigError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")[:60]
-        raise ConfigError(
-            f"detector.model: {weights.path}: is not an ONNX model this adapter can load "
-            f"({reason}); needs a YOLO export to .onnx"
-        ) from None
+        raise ConfigError(f"detector.model: {weights.path}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    reason = " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")[:60]
+    return f"is not an ONNX model this adapter can load ({reason}); needs a YOLO export to .onnx"

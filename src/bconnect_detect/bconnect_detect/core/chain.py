@@ -47,7 +47,7 @@ def from_plain(plain: dict[str, Any], site: str) -> Chain:
         raise ValueError(f"found {plain.get('format')!r} of {plain.get('site')!r}, not {FORMAT}")
     try:
         return Chain(_link(plain["head"]), _link(plain["next"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{error!r}: not an end of a chain") from None
 
 

@@ -142,7 +142,7 @@ def link_of(manifest: Json, digest: str, directory: str) -> Link | None:
         return None
     try:
         number, previous = int(manifest["sequence"]), str(manifest["previous"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # 1e999 is read as infinite
         raise ValueError(f"{NAME}: sequence and previous: not a place in a chain") from None
     return Link(number, digest, directory, previous)
 
@@ -215,7 +215,7 @@ def to_violation(manifest: Json, told: bytes, folder: str, digest: str) -> Viola
             witnesses=tuple(body["violation"]["witnesses"]),
             key_id=str(manifest.get("key_id", "")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{folder}/{NAME}: {error!r}: not a violation of {FORMAT}") from None
 
 

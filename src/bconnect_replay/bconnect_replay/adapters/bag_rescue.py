@@ -3,6 +3,7 @@
 The recording itself is never touched: it may be evidence, or still growing.
 """
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -79,9 +80,9 @@ def _look(file: Path, topics: dict[str, TopicInfo]) -> FileInfo | None:
         for number, count in summary.statistics.channel_message_counts.items():
             channel = summary.channels[number]
             info.counts[channel.topic] = info.counts.get(channel.topic, 0) + count
-    except OSError:
-        raise
-    except Exception:  # whatever a spoiled file makes of the library
+    except Exception as error:  # whatever a spoiled file makes of the library
+        if _is_disk(error):
+            raise
         return None
     for channel in summary.channels.values():
         _note(topics, channel, summary.schemas.get(channel.schema_id))
@@ -89,6 +90,11 @@ def _look(file: Path, topics: dict[str, TopicInfo]) -> FileInfo | None:
         info.start = summary.statistics.message_start_time
         info.end = summary.statistics.message_end_time
     return info
+
+
+def _is_disk(error: Exception) -> bool:
+    """Whether the disk is at fault, and not a place that a spoiled file names in itself."""
+    return isinstance(error, OSError) and error.errno != errno.EINVAL
 
 
 def _copy(file: Path, target: Path, topics: dict[str, TopicInfo]) -> FileInfo:
@@ -99,10 +105,9 @@ def _copy(file: Path, target: Path, topics: dict[str, TopicInfo]) -> FileInfo:
         writer.start(profile="ros2", library="bconnect")
         try:
             _copy_records(source, writer, info, topics)
-        except OSError:
-            raise
-        except Exception:  # of the library and its decompressors: as far as it is whole
-            pass
+        except Exception as error:  # of the library and its decompressors: as far as it is whole
+            if _is_disk(error):
+                raise
         writer.finish()
     return info
 

@@ -33,9 +33,9 @@ def decrypt(source: Path, target: Path, identity: x25519.Identity) -> bool:
         return False
     except OSError as error:
         target.unlink(missing_ok=True)
-        if error.errno is None:  # the library's word for a file that is cut off or spoiled
-            return False
-        raise
+        if "(os error " in str(error):  # the system's own; else: cut off or spoiled
+            raise
+        return False
     return True
 
 
