@@ -33,6 +33,7 @@ from bconnect_site.orders import SignedOrder
 from bconnect_site.plates import load_plates
 from bconnect_site.trusted import read_trusted
 from bconnect_spool.adapters import crypt, parcel
+from bconnect_spool.core.item import Malformed, Receipt
 
 
 @pytest.mark.parametrize("field", ["track", "speed", "epx", "eps", "lat"])
@@ -210,3 +211,11 @@ def test_a_model_that_finds_with_no_probability_finds_nobody(tmp_path: Path) -> 
     path.write_bytes(data.replace(sure, odd))
     made = OnnxDetector(Weights(path, "0" * 64, "x"), image_size=32, threads=1)
     assert not len(made.detect(np.zeros((36, 64, 3), np.uint8)).boxes)
+
+
+def test_a_receipt_with_a_key_more_is_none() -> None:
+    receipt = Receipt("etle_01", "a1", "ab" * 32, seals.NOW, "cd" * 8).to_bytes()
+    assert Receipt.from_bytes(receipt).id == "a1"
+    more = json.dumps(json.loads(receipt) | {"zzz": 1}, sort_keys=True, separators=(",", ":"))
+    with pytest.raises(Malformed, match="'zzz': is no key of it"):
+        Receipt.from_bytes(more.encode())

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -54,6 +54,7 @@ class Item:
         _whole(plain, "priority", LOWEST, HIGHEST)
         if plain.get("kind") not in KINDS:
             raise Malformed(f"kind: found {_short(plain.get('kind'))}, allowed: {', '.join(KINDS)}")
+        _nothing_else(plain, cls.__slots__)
         return cls(**{name: plain[name] for name in cls.__slots__})
 
 
@@ -80,6 +81,7 @@ class Receipt:
         _match(plain, "sha256", DIGEST)
         _match(plain, "key_id", KEY_ID)
         _whole(plain, "received", 0, 1 << 63)
+        _nothing_else(plain, cls.__slots__)
         return cls(**{name: plain[name] for name in cls.__slots__})
 
     def covers(self, item: Item) -> bool:
@@ -131,6 +133,12 @@ def _whole(plain: Mapping[str, Any], key: str, low: int, high: int) -> None:
     value = plain.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value < high + 1:
         raise Malformed(f"{key}: found {_short(value)}, allowed {low} to {high}")
+
+
+def _nothing_else(plain: Mapping[str, Any], names: Collection[str]) -> None:
+    """What is not read must not be part of what was signed."""
+    if more := sorted(set(plain) - {"format", *names}):
+        raise Malformed(f"{_short(more[0])}: is no key of it")
 
 
 def _short(value: Any) -> str:
