@@ -170,6 +170,14 @@ def test_site_may_regroup_cameras_and_nodes(write: Write) -> None:
     }
 
 
+def test_one_model_serves_every_camera_of_a_site(write: Write) -> None:
+    made = planned(load_site(write(with_cameras(40))))
+    assert len([n for n in made.nodes if n.target.endswith(":CameraDriver")]) == 40
+    (detector,) = [n for n in made.nodes if n.target.endswith(":Detector")]
+    assert len(detector.parameters["cameras"]) == 40
+    assert [n for n in made.processes()["detector"] if "camera" in n.full_name] == []
+
+
 def test_everything_in_one_process(write: Write) -> None:
     nodes = ["detector", "tracker", "rule_checker", "evidence", "ladder", "citation"]
     lines = "".join(f"  {name}: satu\n" for name in nodes)
