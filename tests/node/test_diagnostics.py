@@ -7,9 +7,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from bconnect_node import health
 from bconnect_node.base import BconnectNode
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -52,3 +55,25 @@ def test_every_node_tells_what_it_takes_in_and_what_it_loses(path: Path) -> None
     assert "health.drop" in text or node.__name__ in NOTHING_TO_DROP, (
         "throws things away without a word?"
     )
+
+
+def test_the_main_input_is_one_that_still_comes(ros: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker whose first camera is switched off still shows the rate of the others."""
+    node = ros.node("probe", "/uji")
+    now = 0.0
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=lambda: now))
+    made = health.Health(node)
+
+    def told() -> dict[str, str]:
+        return {value.key: value.value for value in made.status().values}
+
+    now = 3.0
+    assert (told()["rate"], told()["age_of_last_input"]) == ("0", "3")  # nothing ever came
+    made.tick("utara")
+    now = 4.0
+    made.tick("selatan")
+    assert told()["age_of_last_input"] == "1"
+    now = 3.0 + health.RECENT + 2.0
+    made.tick("selatan")
+    assert told()["age_of_last_input"] == "0"
+    assert float(told()["age.utara"]) == health.RECENT + 2.0

@@ -138,14 +138,22 @@ class Health:
         else:
             self.publish()
 
+    def _main(self, now: float) -> str | None:
+        """The first name there was, or while that is silent the one heard last."""
+        first = next(iter(self._last), None)
+        if first is None or now - self._last[first] <= RECENT:
+            return first
+        return max(self._last, key=lambda name: self._last[name])
+
     def _numbers(self, now: float) -> dict[str, str]:
         # Until something comes, its age is the node's own: a node that never heard anything shows.
         values = {"rate": "0", "age_of_last_input": _shown(now - self._born)}
-        for place, (name, count) in enumerate(self._counts.items()):
+        main = self._main(now)
+        for name, count in self._counts.items():
             window = self._windows.setdefault(name, deque(maxlen=WINDOW + 1))
             window.append((now, count))
             rate, age = _shown(_rate(window)), _shown(now - self._last[name])
-            if place == 0:
+            if name == main:
                 values |= {"rate": rate, "age_of_last_input": age}
             values |= {f"rate.{name}": rate, f"age.{name}": age, f"count.{name}": str(count)}
         values["drops"] = str(sum(self._drops.values()))
