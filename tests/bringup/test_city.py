@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 from bconnect_bringup import city
-from bconnect_bringup.cli import main
+from bconnect_bringup.cli import _settings, main
+from bconnect_bringup.prepare import change, load
 from bconnect_site.city import load_city
 from bconnect_site.errors import ConfigError
 
@@ -40,7 +42,10 @@ sites:
   satu: {{domain: {satu}}}
   dua: {{domain: {dua}}}
 """
-CENTRE = '{url: "https://pusat.example.org", key: pusat.pub, recipient: age1' + "q" * 58 + "}"
+CENTRE = (
+    '{url: "https://pusat.example.org", key: pusat.pub, certificate: "keys/{site}.pem", '
+    "since: 2026-11-24, recipient: age1" + "q" * 58 + "}"
+)
 # Words of a site's own runner, with probes for nodes.
 THEN = "from bconnect_bringup.cli import main; sys.exit(main(sys.argv[1:]))"
 OUTER = """
@@ -138,11 +143,14 @@ def test_the_citys_centre_is_for_sites_that_name_none(file: Path) -> None:
     site = file.parent / "corridors" / "dua.yaml"
     site.write_text(site.read_text() + f"centre: {CENTRE.replace('pusat', 'sendiri')}\n")
     loaded = load_city(file)
-    satu, dua = (city.command_of(loaded, row, "/s") for row in loaded.plan().of("sini")[:2])
+    satu, dua = (city.command_of(loaded, row, None) for row in loaded.plan().of("sini")[:2])
     assert satu[:2] == ("/usr/bin/env", f"ROS_DOMAIN_ID={loaded.file.sites['satu'].domain}")
-    assert satu[-2] == "--set"
-    key, _, value = satu[-1].partition("=")
-    assert key == "centre" and json.loads(value)["url"] == "https://pusat.example.org"
+    assert satu[-2] == "--set" and satu[-1].startswith("centre=")
+    # as `bconnect up` takes it up
+    there = change(load(satu[-3]), _settings([satu[-1]])).site.centre
+    assert there is not None
+    assert (there.url, there.certificate) == ("https://pusat.example.org", "keys/satu.pem")
+    assert there.since == date(2026, 11, 24)
     assert "--set" not in dua
 
 

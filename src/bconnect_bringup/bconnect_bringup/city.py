@@ -7,11 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from bconnect_bringup.console import Console, table
 from bconnect_bringup.runner import Stop
 from bconnect_bringup.state import is_running, state_root
 from bconnect_bringup.supervisor import Job, Patience, Supervisor
+from bconnect_site.centre import CentreSettings
 from bconnect_site.city import City, find_city, load_city, site_path
 from bconnect_site.city_plan import CityPlan, Row
 from bconnect_site.errors import ConfigError
@@ -167,9 +171,17 @@ def command_of(city: City, row: Row, state: str | None) -> tuple[str, ...]:
     if state:
         words += ["--state", state]
     if city.file.centre is not None and load_site(path).site.centre is None:
-        centre = city.file.centre.model_dump(exclude_defaults=True)
-        words += ["--set", f"centre={json.dumps(centre)}"]
+        centre = centre_of(city.file.centre, row.site)
+        text = yaml.safe_dump(centre, default_flow_style=True, width=1 << 20, sort_keys=False)
+        words += ["--set", f"centre={text.strip()}"]
     return tuple(words)
+
+
+def centre_of(centre: CentreSettings, site: str) -> dict[str, Any]:
+    """The city's centre as a site's own: each has its certificate."""
+    told = centre.model_dump(exclude_defaults=True)
+    papers = ("certificate", "certificate_key")
+    return told | {key: told[key].replace("{site}", site) for key in papers if key in told}
 
 
 def path_of(city: City, row: Row) -> str:

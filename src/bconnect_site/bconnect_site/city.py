@@ -62,7 +62,9 @@ class CityFile(Strict):
     city: Name
     title: Text
     centre: CentreSettings | None = Field(
-        default=None, description="of sites that name none themselves; none: they stay alone"
+        default=None,
+        description="of sites that name none themselves; {site} in certificate and "
+        "certificate_key is the site's name; none: they stay alone",
     )
     hosts: dict[Name, HostSettings] = Field(min_length=1)
     sites: dict[Name, PlacedSite] = Field(
