@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import Image
 
 from bconnect_node import qos, ring, stamps
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BAD_IMAGE = "bad image"
 OVERWRITTEN = "overwritten image"
+LOOK = 0.5  # s between looks whether somebody still shares
 ALL_HELD = "every slot is looked at"
 
 
@@ -125,13 +126,16 @@ class Intake:
         self._closed = False
         self._images: Any = None
         self._references: Any = None
+        self._timer: Any = None
         with self._lock:
             self._take_messages()
             if ring.place():
                 self._references = node.create_subscription(
-                    _reference(), f"{topic}/{SHARED}", self._on_reference, qos.SENSOR,
-                    event_callbacks=SubscriptionEventCallbacks(matched=node.guard(self._on_match)),
-                )  # fmt: skip
+                    _reference(), f"{topic}/{SHARED}", self._on_reference, qos.SENSOR
+                )
+                # No matched event: the wheels' EventsExecutor makes its tuple without the GIL.
+                steady = Clock(clock_type=ClockType.STEADY_TIME)
+                self._timer = node.create_timer(LOOK, self._look, clock=steady)
 
     def close(self) -> None:
         """Takes no more. Safe to repeat."""
@@ -156,10 +160,15 @@ class Intake:
         if self._references is not None:
             self.node.destroy_subscription(self._references)
             self._references = None
+        if self._timer is not None:
+            self.node.destroy_timer(self._timer)
+            self._timer = None
 
-    def _on_match(self, told: Any) -> None:
-        if told.current_count == 0:
-            with self._lock:
+    def _look(self) -> None:
+        """Takes messages again once nobody shares any more."""
+        with self._lock:
+            shared = self._references
+            if shared is not None and not self.node.count_publishers(shared.topic_name):
                 self._take_messages()
 
     def _on_reference(self, message: FrameReference) -> None:
