@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import pytest
+from injuries import Clock
 
 from bconnect_camera.core.captures import CaptureDesk, CaptureJob
 from bconnect_camera.core.ring import EncodedRing
@@ -72,3 +75,33 @@ def test_the_ring_lets_go_what_a_clock_stamped_that_was_set_back() -> None:
     ring.append(replace(packet, stamp=NOW - HOUR))
     assert ring.span() == (NOW - HOUR, NOW - HOUR)
     assert len(ring) == 1
+
+
+TICKS = """
+import sys
+from dataclasses import dataclass
+from bconnect_node.base import BconnectNode
+from bconnect_node.run import run
+
+@dataclass
+class Params:
+    pass
+
+class Ticks(BconnectNode):
+    def __init__(self, **kw):
+        super().__init__("ticks", Params, **kw)
+        self.create_timer(0.05, lambda: print(self.now() // 10**9, flush=True))
+
+sys.exit(run(Ticks))
+"""
+
+
+def test_timers_go_on_when_the_clock_is_set_back(child: Any, tmp_path: Path) -> None:
+    """Else a camera says nothing of itself for an hour, and an officer gets no answer."""
+    if why := Clock.can():
+        pytest.skip(why)
+    clock = Clock(tmp_path)
+    out = child(TICKS, env=clock.env).stdout
+    first = int(out.readline())
+    clock.jump(-3600)
+    assert any(int(out.readline()) < first - 3000 for _ in range(200))

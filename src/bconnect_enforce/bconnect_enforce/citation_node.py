@@ -149,10 +149,10 @@ class CitationNode(BconnectNode):
         review = self._begin(request, response, Future(executor=self.executor))
         if review is None:
             return response
-        deadline = self.now() + int(REVIEW_PATIENCE * 1e9)
+        deadline = self.steady() + int(REVIEW_PATIENCE * 1e9)
         # A future that another thread fulfils is looked at again only after some event.
         poll = self.create_timer(
-            REVIEW_POLL, lambda: review.give_up() if self.now() > deadline else None
+            REVIEW_POLL, lambda: review.give_up() if self.steady() > deadline else None
         )
         try:
             result = await review.answer

@@ -176,8 +176,8 @@ class Desk(BconnectNode, Generic[R]):
     async def on_update(self, request: Any, response: Any) -> Any:
         """Waits for the worker without holding the executor."""
         asked = self._ask(request, Future(executor=self.executor))
-        deadline = self.now() + int(PATIENCE * 1e9)
-        poll = self.create_timer(POLL, lambda: asked.give_up() if self.now() > deadline else None)
+        end = self.steady() + int(PATIENCE * 1e9)
+        poll = self.create_timer(POLL, lambda: asked.give_up() if self.steady() > end else None)
         try:
             result = await asked.answer
         finally:

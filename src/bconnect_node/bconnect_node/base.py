@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -72,6 +73,10 @@ class BconnectNode(Node):
     def now(self) -> int:
         """The node clock in ns; for anything seen use the message's stamp."""
         return int(self.get_clock().now().nanoseconds)
+
+    def steady(self) -> int:
+        """ns of a clock nobody sets, for how long something may take."""
+        return time.monotonic_ns()
 
     @property
     def closing(self) -> bool:
@@ -157,7 +162,10 @@ class BconnectNode(Node):
         return super().create_subscription(msg_type, topic, self.guard(callback), *a, **kw)
 
     def create_timer(self, timer_period_sec: float, callback: Any, *a: Any, **kw: Any) -> Any:
-        """As rclpy's; the callback is guarded."""
+        """As rclpy's; the callback is guarded. Steady: a wall clock set back an hour must not
+        stop it for one. In a replay it goes by the bag's time."""
+        if not a and "clock" not in kw and not self.get_clock().ros_time_is_active:
+            kw["clock"] = Clock(clock_type=ClockType.STEADY_TIME)
         return super().create_timer(timer_period_sec, self.guard(callback), *a, **kw)
 
     def create_service(
