@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], Any], timeout: float = PATIENCE, every: flo
         time.sleep(every)
 
 
-@pytest.fixture(name="wait_for")
+@pytest.fixture(name="wait_for", scope="session")
 def wait_for_fixture() -> Callable[..., Any]:
     """``wait_for(condition, timeout)``: the first true value, or the test fails."""
     return wait_for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bconnect_center.settings import load
 from bconnect_center.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
+PLAIN = "title: Pusat Kendali\nroot: state\nsites: [beruang_madu]\nlanguage: en\n"
 SECOND = 1_000_000_000
 NOON = 1_790_000_000 * SECOND  # 2026-09-21T14:13:20Z
 PASSWORD = "kata-sandi-yang-panjang"
@@ -74,30 +76,50 @@ def clock() -> Clock:
 def centre_file(tmp_path: Path) -> Path:
     """A centre's file; tests may write another before they ask for `centre`."""
     path = tmp_path / "center.yaml"
-    path.write_text(
-        "title: Pusat Kendali\nroot: state\nsites: [beruang_madu]\nlanguage: en\n", encoding="utf-8"
-    )
+    path.write_text(PLAIN, encoding="utf-8")
     return path
 
 
-@pytest.fixture
-def house(centre_file: Path, clock: Clock) -> Iterator[House]:
-    opened = open_house(load(centre_file), clock)
+@contextmanager
+def opened(centre_file: Path, clock: Clock) -> Iterator[House]:
+    """The house of a centre's file."""
+    made = open_house(load(centre_file), clock)
     # Real Argon2id at its cheapest: tests sign in hundreds of times.
-    opened.people = People(
-        opened.database, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    )
-    yield opened
-    opened.close()
+    made.people = People(made.database, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    yield made
+    made.close()
 
 
-@pytest.fixture
-def centre(house: House, clock: Clock, wait_for: Callable[..., Any]) -> Iterator[Centre]:
+@contextmanager
+def running(house: House, clock: Clock, wait_for: Callable[..., Any]) -> Iterator[Centre]:
     """Its real server, with one account of each role, named like the role."""
     with serving(house, wait_for) as url:
         made = Centre(house, clock, url)
         for role in Role:
             made.account(role.value, role)
+        yield made
+
+
+@pytest.fixture
+def house(centre_file: Path, clock: Clock) -> Iterator[House]:
+    with opened(centre_file, clock) as made:
+        yield made
+
+
+@pytest.fixture
+def centre(house: House, clock: Clock, wait_for: Callable[..., Any]) -> Iterator[Centre]:
+    with running(house, clock, wait_for) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, wait_for: Callable[..., Any]
+) -> Iterator[Centre]:
+    """An empty centre for a module that only looks at pages: made once."""
+    path, clock = tmp_path_factory.mktemp("centre") / "center.yaml", Clock()
+    path.write_text(PLAIN, encoding="utf-8")
+    with opened(path, clock) as house, running(house, clock, wait_for) as made:
         yield made
 
 
@@ -153,6 +175,19 @@ class Tab:
     page: Any
     url: str
     said: list[str] = field(default_factory=list)
+
+    def enter(self, name: str, to: str = "/") -> None:
+        """Signed in already, by the same door without its page."""
+        with httpx.Client(base_url=self.url, timeout=20.0) as client:
+            answer = client.post("/login", data={"name": name, "password": PASSWORD})
+            assert answer.status_code == 303, answer.text
+            held = [
+                {"name": one.name, "value": one.value or "", "url": self.url, "httpOnly": True,
+                 "sameSite": "Strict"}
+                for one in client.cookies.jar
+            ]  # fmt: skip
+        self.page.context.add_cookies(held)
+        self.go(to)
 
     def sign_in(self, name: str, to: str = "/") -> None:
         self.page.goto(f"{self.url}/login?next={to}")

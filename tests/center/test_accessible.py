@@ -17,6 +17,11 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 PATHS = [path for path, _, _ in MENU]
 
 
+@pytest.fixture
+def centre(standing: Any) -> Any:
+    return standing
+
+
 def faults(tab: Any) -> list[str]:
     """What axe-core finds, one line each."""
     from axe_playwright_python.sync_playwright import Axe
@@ -44,7 +49,7 @@ def who_sees(path: str) -> str:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_on_a_desk(tab: Any, path: str) -> None:
-    tab.sign_in(who_sees(path), "/signed-in")
+    tab.enter(who_sees(path), "/signed-in")
     for theme in ("light", "dark"):
         check(tab, path, theme)
 
@@ -52,7 +57,7 @@ def test_on_a_desk(tab: Any, path: str) -> None:
 @pytest.mark.phone
 @pytest.mark.parametrize("path", PATHS)
 def test_on_a_phone(tab: Any, path: str) -> None:
-    tab.sign_in(who_sees(path), "/signed-in")
+    tab.enter(who_sees(path), "/signed-in")
     check(tab, path, "light")
 
 
