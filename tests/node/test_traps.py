@@ -435,3 +435,12 @@ def test_10_no_process_wide_remaps() -> None:
 
 def test_there_is_something_to_check() -> None:
     assert len(SOURCES) > 40
+
+
+def test_nobody_asks_for_qos_events() -> None:
+    """The wheels' EventsExecutor makes what it tells of them without the GIL, and crashes."""
+
+    def asks(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and any(k.arg == "event_callbacks" for k in node.keywords)
+
+    assert found(SOURCES, asks) == []
