@@ -192,7 +192,11 @@ class SignalLine:
             return None
         if depth > 0 and not known.crossed and not self._came_from_before(known):
             return None  # from the side, or acquitted
-        extent, margin = line.footprint.extent(user), self._margin(user, line)
+        extent = tracks.once(  # red_light and stop_line ask for the same
+            ("extent", self.place.name, self._line, user.track_id),
+            lambda: line.footprint.extent(user),
+        )
+        margin = self._margin(user, line)
         if line.depth(extent.front_most) < -margin:
             known.came(tracks.stamp, extent.front_most)
             return None
