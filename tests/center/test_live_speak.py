@@ -237,7 +237,7 @@ def test_a_huge_upload_is_cut_off(centre: Any, door: Door) -> None:
 
 
 def test_speaking_as_a_person_would(tab: Any, centre: Any, door: Door, shot: Any) -> None:
-    tab.sign_in("operator", "/speak")
+    tab.enter("operator", "/speak")
     tab.go(f"/speak?site={SITE}&speaker={POLE}")
     tab.page.locator("#line-state.good").wait_for()
     assert tab.page.locator("input[name=pole]:checked").get_attribute("value") == f"{SITE}/{POLE}"
@@ -262,7 +262,7 @@ def test_speaking_as_a_person_would(tab: Any, centre: Any, door: Door, shot: Any
 
 @pytest.mark.phone
 def test_speak_on_a_phone(tab: Any, centre: Any, door: Door, shot: Any) -> None:
-    tab.sign_in("operator", "/speak")
+    tab.enter("operator", "/speak")
     tab.page.locator("#line-state.good").wait_for()
     shot(tab, "speak-phone")
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -41,7 +41,7 @@ def test_the_queue_is_by_deadline_then_danger(tab: Any, centre: Any, make: Any, 
     parked = make(ViolationType.ILLEGAL_PARKING, 7200, colour=Colour.BLUE)
     red = make(ViolationType.RED_LIGHT, 3600)
     fast = make(ViolationType.SPEEDING, 3000, colour=Colour.RED)
-    tab.sign_in("validator", "/review")
+    tab.enter("validator", "/review")
     rows = tab.page.locator("table.cases tbody tr")
     numbers = [rows.nth(n).locator("a").inner_text() for n in range(4)]
     assert numbers == [late, red, fast, parked]
@@ -61,7 +61,7 @@ def test_a_case_by_keyboard_alone(
         make(ViolationType.RED_LIGHT),
         make(ViolationType.SPEEDING, 3000, colour=Colour.RED),
     )
-    tab.sign_in("validator", "/review")
+    tab.enter("validator", "/review")
     tab.page.keyboard.press("Enter")
     tab.page.wait_for_url(f"**/review/{first}")
     wait_for(lambda: tab.page.evaluate("document.getElementById('big').naturalWidth > 0"))
@@ -119,7 +119,7 @@ def test_a_case_by_keyboard_alone(
 
 def test_skip_goes_round(tab: Any, make: Any) -> None:
     first, second = make(ViolationType.RED_LIGHT), make(ViolationType.SPEEDING)
-    tab.sign_in("validator", f"/review/{first}")
+    tab.enter("validator", f"/review/{first}")
     tab.page.keyboard.press("s")
     tab.page.wait_for_url(f"**/review/{second}")
     tab.page.keyboard.press("s")
@@ -128,7 +128,7 @@ def test_skip_goes_round(tab: Any, make: Any) -> None:
 
 def test_help_and_keys_that_can_be_switched_off(tab: Any, make: Any, shot: Any) -> None:
     number = make()
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     tab.page.keyboard.press("?")
     assert tab.page.locator("#help-dialog").is_visible()
     shot(tab, "help", whole=False)
@@ -142,7 +142,7 @@ def test_help_and_keys_that_can_be_switched_off(tab: Any, make: Any, shot: Any) 
 
 def test_warnings_come_before_the_yes(tab: Any, centre: Any, make: Any, shot: Any) -> None:
     number = make(user=RoadUserKind.MOTORCYCLE, colour=Colour.BLACK)
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     assert "is not a number that motorcycle usually bears" in tab.page.inner_text(".warnings")
     tab.page.keyboard.press("c")
     assert tab.page.locator("#sure-dialog").is_visible()
@@ -163,7 +163,7 @@ def _given(centre: Any) -> list[tuple[str, str]]:
 @pytest.mark.console("401")
 def test_the_session_ends_in_the_middle_of_a_decision(tab: Any, centre: Any, make: Any) -> None:
     number = make()
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     tab.page.keyboard.press("r")
     tab.page.check("#reject-form input[value='8']")
     tab.page.fill("#reject-note", "garis henti bergeser")
@@ -189,7 +189,7 @@ def test_two_officers_on_one_case(tab: Any, centre: Any, make: Any) -> None:
     other = centre.account("budi", Role.VALIDATOR)
     client = centre.client("budi")
     assert client.get(f"/review/{number}").status_code == 200
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     assert "Budi is looking at this case" in tab.page.inner_text("[role=alert]:not([hidden])")
     assert tab.page.locator("#confirm").is_disabled()
     answer = decide(centre.client("validator"), number, "confirm")
@@ -203,7 +203,7 @@ def test_two_officers_on_one_case(tab: Any, centre: Any, make: Any) -> None:
 
 def test_script_in_a_plate_is_text(tab: Any, make: Any) -> None:
     number = make(plate="<script>x=1</script>")
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     assert tab.page.inner_text(".plate-shown") == "<script>x=1</script>"
     assert "does not look like a plate" in tab.page.inner_text(".warnings")
     assert tab.page.evaluate("typeof x") == "undefined"
@@ -212,7 +212,7 @@ def test_script_in_a_plate_is_text(tab: Any, make: Any) -> None:
 @pytest.mark.console("404")
 def test_a_clip_that_cannot_be_decoded(tab: Any, make: Any) -> None:
     number = make(clip_bytes=b"a clip" * 1000)
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     tab.page.keyboard.press(".")
     tab.page.wait_for_selector("#clip-fault:not([hidden])")
     assert "cannot be decoded" in tab.page.inner_text("#clip-fault")
@@ -225,7 +225,7 @@ def test_a_broken_seal_cannot_be_confirmed(
     number = make()
     scene = next((tmp_path / "site").rglob("scene.jpg"))
     scene.write_bytes(scene.read_bytes() + b"x")
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     assert "Seal broken" in tab.page.inner_text(".warnings")
     assert tab.page.locator("#confirm").is_disabled()
     assert "no picture of this case that can be believed" in tab.page.inner_text("main")
@@ -252,7 +252,7 @@ def test_a_folder_that_is_gone(tmp_path: Path, centre: Any, make: Any) -> None:
 @pytest.mark.phone
 def test_on_a_phone(tab: Any, make: Any, shot: Any, wait_for: Callable[..., Any]) -> None:
     number = make()
-    tab.sign_in("validator", "/review")
+    tab.enter("validator", "/review")
     shot(tab, "queue_phone")
     tab.go(f"/review/{number}")
     wait_for(lambda: tab.page.evaluate("document.getElementById('big').naturalWidth > 0"))
@@ -263,7 +263,7 @@ def test_on_a_phone(tab: Any, make: Any, shot: Any, wait_for: Callable[..., Any]
 
 def test_dark_and_indonesian(tab: Any, make: Any, shot: Any, wait_for: Callable[..., Any]) -> None:
     number = make(plate_state=PlateState.UNREADABLE)
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     tab.page.click(".me summary")
     tab.page.click("button[name=language][value=id]")
     tab.page.click(".me summary")
@@ -280,7 +280,7 @@ def test_a_case_by_axe(tab: Any, make: Any, theme: str) -> None:
     from test_accessible import faults
 
     number = make(user=RoadUserKind.MOTORCYCLE)
-    tab.sign_in("validator", f"/review/{number}")
+    tab.enter("validator", f"/review/{number}")
     tab.page.context.add_cookies([{"name": "bconnect_theme", "value": theme, "url": tab.url}])
     tab.go(f"/review/{number}")
     assert faults(tab) == []

@@ -77,7 +77,7 @@ def test_a_tow_from_the_yes_to_the_yard(
 ) -> None:
     job, other = propose(Step.TOW), propose(Step.TOW, 300, colour=Colour.RED)
     assert centre.house.faults == []
-    tab.sign_in("operator", "/tow")
+    tab.enter("operator", "/tow")
     page = tab.page
     card = page.locator(f"article[data-id='{job.id}']")
     assert "KT 1077 LC" not in page.inner_text("main")  # an operator does not see plates
@@ -147,7 +147,7 @@ def test_stickers_on_a_phone(
 ) -> None:
     task = propose(Step.STICKER)
     propose(Step.STICKER, 1700, colour=Colour.RED)
-    tab.sign_in("validator", "/stickers")
+    tab.enter("validator", "/stickers")
     page = tab.page
     card = page.locator(f"article[data-id='{task.id}']")
     assert "KT 1077 LC" in card.inner_text()
@@ -170,7 +170,7 @@ def test_stickers_on_a_phone(
 
 def test_the_board_follows_what_others_say(tab: Any, centre: Any, propose: Any) -> None:
     job = propose(Step.TOW)
-    tab.sign_in("operator", "/tow")
+    tab.enter("operator", "/tow")
     said = {"site": "beruang_madu", "revision": 1, "status": "requested", "detail": "segera"}
     tab.page.wait_for_load_state("networkidle")
     assert centre.client("validator").post(f"/api/tow/{job.id}", json=said).status_code == 200
