@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--no-centre", action="store_true", help="no spool; decisions at the site")
     parser.add_argument("--every", type=int, default=100, help="kills between two accounts")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything is put away
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     with tempfile.TemporaryDirectory(prefix="bconnect-kills-") as folder:
         ways = Ways(rate=options.rate, centre=not options.no_centre)

@@ -23,6 +23,7 @@ import json
 import math
 import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -201,6 +202,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=0.5, help="findings per second")
     parser.add_argument("--sqlite", action="store_true", help="no PostgreSQL")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything is put away
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     folder = Path(tempfile.mkdtemp(prefix="bconnect-soak-"))
     with contextlib.ExitStack() as stack:
