@@ -61,7 +61,7 @@ def test_a_zone_by_mouse_previewed_saved_and_loaded(
 ) -> None:
     with_still(centre)
     before = site_file.read_text()
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     page.wait_for_selector("#still:not([hidden])")
     page.select_option("#newkind", "no_parking")
@@ -112,7 +112,7 @@ def test_a_zone_by_mouse_previewed_saved_and_loaded(
 
 
 def test_a_zone_by_keyboard_alone(tab: Any, centre: Any, site_file: Path) -> None:
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
 
     def tab_to(selector: str) -> None:
@@ -160,7 +160,7 @@ def test_a_zone_by_keyboard_alone(tab: Any, centre: Any, site_file: Path) -> Non
 
 
 def test_undo_redo_and_moving_a_line_with_its_arrow(tab: Any, centre: Any) -> None:
-    tab.sign_in("supervisor", "/draw/tangan/selatan")
+    tab.enter("supervisor", "/draw/tangan/selatan")
     page = tab.page
     page.click("button[data-zone=henti]")
     page.focus(".handle.body")
@@ -181,7 +181,7 @@ def test_a_shape_that_crosses_itself_is_said_at_once_and_at_its_field(
     tab: Any, centre: Any, shot: Any
 ) -> None:
     with_still(centre)
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     page.fill("#newname", "silang")
     page.click("#drawzone")
@@ -201,7 +201,7 @@ def test_a_shape_that_crosses_itself_is_said_at_once_and_at_its_field(
 
 @pytest.mark.console("409")
 def test_somebody_else_saved_meanwhile(tab: Any, centre: Any, site_file: Path) -> None:
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     page.click("button[data-zone=lajur]")
     page.focus("[data-id='point.0']")
@@ -223,7 +223,7 @@ def test_calibration_points_show_their_residuals_and_are_written(
     tab: Any, centre: Any, shot: Any, site_file: Path
 ) -> None:
     with_still(centre)
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     page.click("[data-mode=marks]")
     page.click("#calibrate")
@@ -264,7 +264,7 @@ def test_every_part_by_axe(tab: Any, centre: Any) -> None:
     from test_accessible import faults
 
     with_still(centre)
-    tab.sign_in("supervisor", "/draw")
+    tab.enter("supervisor", "/draw")
     for theme in ("light", "dark"):
         tab.page.context.add_cookies([{"name": "bconnect_theme", "value": theme, "url": tab.url}])
         tab.go("/draw")
@@ -294,7 +294,7 @@ def test_the_session_ends_while_drawing_and_nothing_is_lost(
     tab: Any, centre: Any, site_file: Path
 ) -> None:
     """The other tab signs in again; the drawing goes on here."""
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     page.click("button[data-zone=lajur]")
     page.focus("[data-id='point.0']")
@@ -332,7 +332,7 @@ def test_script_in_names_stays_text(tab: Any, centre: Any, site_file: Path, tmp_
         "files": [{"file": "tangan.yaml", "before": "", "after": "0" * 64, "diff": f"+{evil}\n"}],
     }  # fmt: skip
     (log / "log.jsonl").write_text(json.dumps(line) + "\nno JSON\n")
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     tab.page.wait_for_selector(".historylist li")
     assert evil in tab.page.locator("#history").inner_text()
     assert "1 lines of the history cannot be read" in tab.page.locator("#history").inner_text()
@@ -343,7 +343,7 @@ def test_script_in_names_stays_text(tab: Any, centre: Any, site_file: Path, tmp_
 
 def test_a_read_only_file_says_so(tab: Any, centre: Any, site_file: Path) -> None:
     site_file.chmod(0o444)
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     page = tab.page
     assert "is read-only" in page.locator("#readonly").inner_text()
     page.click("button[data-zone=lajur]")
@@ -355,7 +355,7 @@ def test_a_read_only_file_says_so(tab: Any, centre: Any, site_file: Path) -> Non
 
 def test_dark_and_indonesian(tab: Any, centre: Any, shot: Any) -> None:
     with_still(centre)
-    tab.sign_in("supervisor", "/draw")
+    tab.enter("supervisor", "/draw")
     tab.page.context.add_cookies([
         {"name": "bconnect_theme", "value": "dark", "url": tab.url},
         {"name": "bconnect_language", "value": "id", "url": tab.url},
@@ -381,7 +381,7 @@ def test_dark_and_indonesian(tab: Any, centre: Any, shot: Any) -> None:
 @pytest.mark.phone
 def test_on_a_phone(tab: Any, centre: Any, shot: Any) -> None:
     with_still(centre)
-    tab.sign_in("supervisor", DRAW)
+    tab.enter("supervisor", DRAW)
     tab.page.wait_for_selector("#still:not([hidden])")
     checked(tab)
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -89,7 +89,7 @@ def until(tab: Any, selector: str, words: str) -> None:
 def test_map_shows_states_and_vehicles_move(
     tab: Any, road: Road, shot: Any, wait_for: Any, theme: str
 ) -> None:
-    tab.sign_in("validator", "/map")
+    tab.enter("validator", "/map")
     tab.page.emulate_media(color_scheme=theme)
     tab.page.wait_for_selector(".pin.vehicle")
     assert tab.page.locator(".pin.camera").count() == 4
@@ -113,7 +113,7 @@ def test_what_is_in_trouble_is_said(tab: Any, road: Road, shot: Any) -> None:
     now = road.centre.clock()
     told = {"level": 2, "message": "model.onnx: there is no such file"}
     road.states(State(SITE, "node", "detector", now, told))
-    tab.sign_in("viewer", "/map")
+    tab.enter("viewer", "/map")
     tab.page.locator("#line-state.good").wait_for()
     until(tab, f"[data-troubles={SITE}] li", "Detector: model.onnx")
     road.centre.clock.pass_(1)
@@ -130,7 +130,7 @@ def test_what_is_in_trouble_is_said(tab: Any, road: Road, shot: Any) -> None:
 @pytest.mark.parametrize("path", ["/map", "/wall", "/feed", "/speak"])
 def test_a_title_cannot_act(tab: Any, road: Road, path: str) -> None:
     road.introduce(title=f"{SCRIPT}</script>{SCRIPT}")
-    tab.sign_in("supervisor", path)
+    tab.enter("supervisor", path)
     tab.page.locator("#line-state.good").wait_for()
     assert tab.page.title() != "owned"
     assert "<script>document.title='owned'" in tab.page.locator("main").text_content()
@@ -138,7 +138,7 @@ def test_a_title_cannot_act(tab: Any, road: Road, path: str) -> None:
 
 @pytest.mark.phone
 def test_map_on_a_phone(tab: Any, road: Road, shot: Any) -> None:
-    tab.sign_in("viewer", "/map")
+    tab.enter("viewer", "/map")
     tab.page.wait_for_selector(".pin.vehicle")
     shot(tab, "map-phone")
     width = tab.page.evaluate("document.documentElement.scrollWidth")
@@ -146,7 +146,7 @@ def test_map_on_a_phone(tab: Any, road: Road, shot: Any) -> None:
 
 
 def test_a_site_that_vanishes_says_since_when(tab: Any, road: Road, shot: Any) -> None:
-    tab.sign_in("viewer", "/map")
+    tab.enter("viewer", "/map")
     tab.page.locator("#line-state.good").wait_for()
     assert "Connected" in text(tab, f"[data-site-state={SITE}]")
     road.centre.clock.pass_(40)
@@ -159,7 +159,7 @@ def test_a_site_that_vanishes_says_since_when(tab: Any, road: Road, shot: Any) -
 
 
 def test_feed_comes_by_itself_and_can_pause(tab: Any, road: Road, shot: Any, wait_for: Any) -> None:
-    tab.sign_in("validator", "/feed")
+    tab.enter("validator", "/feed")
     tab.page.locator("#line-state.good").wait_for()
     rows = tab.page.locator("#lines tr")
     assert rows.count() == 7
@@ -185,7 +185,7 @@ def test_a_clock_an_hour_ahead_is_flagged_and_sorted_by_when_heard(
 ) -> None:
     road.finding(11, ahead=HOUR)
     road.finding(12)
-    tab.sign_in("viewer", "/feed")
+    tab.enter("viewer", "/feed")
     rows = tab.page.locator("#lines tr")
     assert "Illegal U-turn" in rows.nth(0).inner_text()
     assert "The site's clock is 1 h ahead" in rows.nth(1).inner_text()
@@ -196,7 +196,7 @@ def test_a_clock_an_hour_ahead_is_flagged_and_sorted_by_when_heard(
 @pytest.mark.phone
 def test_feed_on_a_phone_in_indonesian_and_dark(tab: Any, road: Road, shot: Any) -> None:
     road.finding(kind="spoken", speaker="tiang", phrase=SCRIPT, camera="")
-    tab.sign_in("validator", "/feed")
+    tab.enter("validator", "/feed")
     tab.page.emulate_media(color_scheme="dark")
     tab.page.click(".me summary")
     tab.page.click("button[value=id]")
@@ -216,7 +216,7 @@ def test_full_pages_are_accessible(tab: Any, road: Road, shot: Any, path: str) -
     from axe_playwright_python.sync_playwright import Axe
 
     road.finding(11, ahead=HOUR)
-    tab.sign_in("supervisor", path)
+    tab.enter("supervisor", path)
     tab.page.locator("#line-state.good").wait_for()
     if path == "/map":
         tab.page.locator(".pin.vehicle").wait_for()

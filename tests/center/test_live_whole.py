@@ -68,7 +68,7 @@ def test_the_wall_shows_what_cameras_see(
             publisher.publish(picture(street.now(), colour))
 
     eye.create_timer(0.1, shine)
-    tab.sign_in("viewer", "/wall")
+    tab.enter("viewer", "/wall")
     tiles = tab.page.locator(".tile[data-pictures]")
     wait_for(lambda: tiles.count() == 2)
     first = tab.page.locator("[data-camera='beruang_madu/simpang_utara']")
@@ -97,7 +97,7 @@ def test_the_wall_shows_what_cameras_see(
 def test_what_is_found_is_on_the_page(
     tab: Any, street: Street, wait_for: Wait, centre: Any
 ) -> None:
-    tab.sign_in("viewer", "/feed")
+    tab.enter("viewer", "/feed")
     tab.page.locator("#line-state.good").wait_for()
     street.finding("f-1", 9)
     tab.page.locator("#lines tr", has_text="No helmet").wait_for()

@@ -232,7 +232,7 @@ def test_a_hostile_camera_name_stays_text(tab: Any, centre: Any, street: Street)
     street.violate("2026-09-15 08:00:00", camera=name)
     text = centre.client("viewer").get("/api/numbers/rows.csv").text
     assert f"'{name}" in next(csv.reader(io.StringIO(text.splitlines()[1])))
-    tab.sign_in("viewer", "/numbers/cameras")
+    tab.enter("viewer", "/numbers/cameras")
     assert name in tab.page.locator("main").inner_text()
 
 
@@ -350,7 +350,7 @@ def test_numbers_as_each_language_writes_them() -> None:
 def test_filtering_as_a_person_does(tab: Any, centre: Any, street: Street, shot: Any) -> None:
     fill(street)
     street.observe_only("timur", "red_light")
-    tab.sign_in("viewer", "/numbers")
+    tab.enter("viewer", "/numbers")
     page = tab.page
     assert page.locator("h1").inner_text() == "Is behaviour changing?"
     assert page.locator(".tile b").first.inner_text() == "148"
@@ -377,7 +377,7 @@ def test_filtering_as_a_person_does(tab: Any, centre: Any, street: Street, shot:
 
 def test_dark_and_in_indonesian(tab: Any, centre: Any, street: Street, shot: Any) -> None:
     fill(street)
-    tab.sign_in("viewer", "/numbers")
+    tab.enter("viewer", "/numbers")
     tab.page.emulate_media(color_scheme="dark")
     tab.page.context.add_cookies([
         {"name": "bconnect_language", "value": "id", "url": tab.url},
@@ -400,7 +400,7 @@ def too_wide(tab: Any) -> list[str]:
 @pytest.mark.phone
 def test_on_a_phone(tab: Any, centre: Any, street: Street, shot: Any) -> None:
     fill(street)
-    tab.sign_in("viewer", "/numbers?date=2026-08-31")
+    tab.enter("viewer", "/numbers?date=2026-08-31")
     assert too_wide(tab) == [], "the page itself must not scroll sideways"
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
     shot(tab, "numbers_phone")
@@ -413,7 +413,7 @@ def test_on_paper(tab: Any, centre: Any, street: Street, shot: Any, tmp_path: Pa
     import pypdfium2
 
     fill(street)
-    tab.sign_in("viewer", "/numbers?date=2026-08-31&around=3")
+    tab.enter("viewer", "/numbers?date=2026-08-31&around=3")
     path = tmp_path / "numbers.pdf"
     tab.page.pdf(path=str(path), format="A4", prefer_css_page_size=True)
     document = pypdfium2.PdfDocument(path)
