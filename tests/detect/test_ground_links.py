@@ -38,7 +38,7 @@ def broken(runner, at, gap, first=1, second=9, **keys):
     return lambda t: one(t) if t < at else two(t) if t >= at + gap else []
 
 
-@pytest.mark.parametrize("gap", [0.0, 0.3, 0.8, 1.3])
+@pytest.mark.parametrize("gap", [0.0, 0.3, 0.8])
 def test_a_broken_track_keeps_its_id(gap):
     assert set(ids(broken((22.0, 26.0, 0.0), 1.0, gap))) == {(1,)}
 
@@ -55,8 +55,7 @@ def test_after_few_looks():
 
 
 def test_too_long_out_of_sight():
-    assert ids(broken((14.0, 20.0, 0.0), 1.0, 1.9))[-1] == (1,)
-    assert ids(broken((14.0, 20.0, 0.0), 1.0, 2.4), 4.0)[-1] == (9,)
+    assert ids(broken((14.0, 26.0, 0.0), 1.0, 1.3))[-1] == (9,)
 
 
 def test_who_appears_elsewhere_is_somebody_else():
@@ -114,7 +113,7 @@ def test_memory_is_bounded():
         places = np.random.default_rng(tick).uniform(-50, 50, (20, 2))
         spread = np.tile(np.eye(2) * 0.01, (20, 1, 1))
         links.name(raw, T0 + tick * SECOND // 10, places, spread, np.ones(20))
-    assert len(links) <= 20 * 23
+    assert len(links) <= 20 * 11
 
 
 boxes = st.tuples(*(st.floats(-50.0, 700.0, width=32) for _ in range(4)))

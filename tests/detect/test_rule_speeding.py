@@ -189,14 +189,9 @@ class TestRefusal:
         self.refused(*drive(400.0, rate=50.0), "faster than any vehicle")
 
     def test_out_of_sight_too_long(self):
-        made, way = rule(), driver(STREET, straight((4.0, 1.0), 0.0, 12.0))
-        found = play(made, 8.0, lambda t: way(t) if not 1.8 < t < 4.05 else [], rate=20.0)
+        made, way = rule(), driver(STREET, straight((4.0, 1.0), 0.0, 20.0))
+        found = play(made, 6.0, lambda t: way(t) if not 1.2 < t < 2.3 else [], rate=20.0)
         self.refused(found, made, "out of sight too long")
-
-    def test_out_of_sight_for_a_while_is_measured_by_the_ends(self):
-        way = driver(STREET, straight((4.0, 1.0), 0.0, 64.0 / KMH))
-        (one,) = play(rule(), 8.0, lambda t: way(t) if not 1.4 < t < 2.8 else [], rate=20.0)
-        assert one.measured * KMH == pytest.approx(64.0, abs=1.0)
 
     def test_an_id_that_jumps_to_another_vehicle(self):
         made = rule()

@@ -38,7 +38,7 @@ class SpeedSettings:
     min_looks: int = 8
     min_way: float = 10.0  # m
     around: float = 1.0  # s before and after the region from which looks help
-    gap: float = 2.2  # s between two looks at most: a mean needs its ends, not all between
+    gap: float = 1.0  # s between two looks at most
     max_speed: float = 70.0  # m/s, faster is no vehicle
     max_push: float = 12.0  # m/s2, harder is no vehicle
     outliers: float = 0.2  # share of looks far off the way
