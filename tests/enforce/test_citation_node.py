@@ -223,12 +223,11 @@ def test_what_a_command_centre_decides_is_published(graph, database, violation, 
 def test_what_is_the_centres_to_decide_is_not_decided_here(
     graph, database, tmp_path, violation, measure, wait_for, since
 ):
-    """A case has one place where it is decided, by its local day: no citation is confirmed twice."""
+    """A case has one place where it is decided, by its local day: none is confirmed twice."""
     path = tmp_path / "demo.yaml"
     key = "age1" + "q" * 58
-    path.write_text(
-        f"{SITE}centre: {{url: 'https://centre/intake', key: centre.pub, recipient: {key}, {since}}}"
-    )
+    centre = f"url: 'https://centre/intake', key: centre.pub, recipient: {key}, {since}"
+    path.write_text(f"{SITE}centre: {{{centre}}}")
     frozen = str(freeze(load_site(path), tmp_path / "frozen.yaml"))
     before = int(datetime(2026, 9, 21, 23, 59, 59, tzinfo=ZONE).timestamp()) * S
     ledger = Ledger(database, ZONE, "demo")
