@@ -49,7 +49,9 @@ def maker(shared: bool, made: list[int]) -> Any:
 
 @pytest.mark.parametrize(("shared", "count"), [(False, 2), (True, 1)])
 def test_as_many_lanes_as_get_most_done(tmp_path, monkeypatch, shared, count):
-    monkeypatch.setattr("bconnect_detect.lanes.SECONDS", 0.3)
+    monkeypatch.setattr(
+        "bconnect_detect.lanes.throughput", lambda m, *_: 10.0 if shared else 10.0 * len(m)
+    )
     tried: list[int] = []
     memory = tmp_path / "b.json"
     found = lanes(0, 2, maker(shared, tried), memory, "k")
