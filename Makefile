@@ -2,6 +2,7 @@
 # make run     the same corridor, kept running until Ctrl-C
 # make test    every test
 # make setup   only what the others do first; safe to repeat, does nothing twice
+# make lock    hashes of every package's files, after a new pin; sbom, audit: what we are made of
 #
 # LIGHT=1             no torch, no ultralytics: a few hundred MB, ONNX Runtime detects
 # JOBS=2              tests run in so many processes at once
@@ -15,7 +16,7 @@ JOBS ?= 2
 SETUP := BCONNECT_DISTRO=$(ROS_DISTRO) BCONNECT_LIGHT=$(LIGHT) tools/setup.sh
 BCONNECT := BCONNECT_DISTRO=$(ROS_DISTRO) ./bconnect
 
-.PHONY: demo run test lint setup clean
+.PHONY: demo run test lint setup clean lock sbom audit
 .DEFAULT_GOAL := demo
 
 setup:
@@ -38,6 +39,9 @@ lint:
 	@$(BCONNECT) python -m ruff check src launch tests benchmarks
 	@$(BCONNECT) python -m ruff format --check src launch tests benchmarks
 	@$(BCONNECT) python -m mypy
+
+lock sbom audit:
+	@tools/supply.sh $@
 
 clean:
 	rm -rf .venv .venv-* build build-* install install-* log log-*

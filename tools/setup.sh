@@ -72,8 +72,8 @@ elif [ -n "$required" ]; then
 elif [ -n "$wanted" ]; then
   say "some tests will be skipped; to run them too (as root): apt-get install $wanted"
 fi
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
-  die "$python is $("$python" -V | cut -d' ' -f2); needed: 3.10 or newer"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  die "$python is $("$python" -V | cut -d' ' -f2); needed: 3.11 or newer"
 
 # --- virtual environment with pinned wheels
 # What is installed stays: a full environment also does the light job, a test one also runs.
