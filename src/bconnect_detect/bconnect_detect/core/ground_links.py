@@ -24,7 +24,7 @@ _UNKNOWN: Sequence[float] = (nan, nan)
 class LinkSettings:
     """When two tracks are one vehicle's."""
 
-    longest: float = 1.0  # s out of sight; after two, another of a group is taken for it
+    longest: float = 1.0  # s out of sight
     fit: float = 9.0  # squared standard deviations off where it must be, at most
     apart: float = 9.0  # twice the logarithm of how much less likely anybody else must be
     push: float = 3.0  # m/s2 it may have been pushed by, one standard deviation
