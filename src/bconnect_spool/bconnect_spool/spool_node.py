@@ -37,6 +37,7 @@ SECOND = 1_000_000_000
 DAY = 86400 * SECOND
 LOOK = 0.5  # s
 RESCAN = 600.0  # s between two looks through the evidence store
+GLANCE = 20.0  # s between two looks at its newest days: a message may have been missed
 REFUSED_PAUSE = 300 * SECOND  # ns before an item the centre refused is offered again
 
 
@@ -108,21 +109,23 @@ class Spool(BconnectNode):
     # -- packer ----------------------------------------------------------------------------
 
     def _pack_all(self, stop: threading.Event) -> None:
-        looked = float("-inf")
+        looked = glanced = float("-inf")
         while not stop.is_set():
+            if time.monotonic() - glanced > GLANCE:
+                glanced = time.monotonic()
+                days = sorted(self._store.glob("*/????-??-??"), key=lambda day: day.name)
+                self._look_through(stop, days[-2:])
             if time.monotonic() - looked > RESCAN:
                 looked = time.monotonic()
-                self._look_through(stop)
+                self._look_through(stop, [self._store])
                 self._erase(stop)
                 self._box.forget(self.now() - self.params.remember_days * DAY)
             with suppress(queue.Empty):
                 self._pack(*self._inbox.get(timeout=LOOK))
 
-    def _look_through(self, stop: threading.Event) -> None:
+    def _look_through(self, stop: threading.Event, folders: list[Path]) -> None:
         """What was sealed and never spooled; its folder is called as its violation."""
-        if not self._store.is_dir():
-            return
-        for manifest in sorted(self._store.rglob(MANIFEST)):
+        for manifest in sorted(m for folder in folders for m in folder.rglob(MANIFEST)):
             if stop.is_set():
                 return
             id_ = manifest.parent.name
