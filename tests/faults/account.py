@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
-from street import PARKING, SITE, Street
+from street import NEVER, PARKING, SITE, Street
 from traffic import Traffic
 
 from bconnect_enforce.adapters.ledger import Ledger
@@ -98,7 +98,7 @@ def settle(street: Street, traffic: Traffic, patience: float) -> Found:
                 found = Found(broken=[f"{type(error).__name__}: {error}"])
             if found.whole or time.monotonic() > deadline:
                 return seals(street, found)
-            time.sleep(0.5)
+            NEVER.wait(0.5)
     finally:
         books.close()
 
