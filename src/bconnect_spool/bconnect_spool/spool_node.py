@@ -125,7 +125,9 @@ class Spool(BconnectNode):
 
     def _look_through(self, stop: threading.Event, folders: list[Path]) -> None:
         """What was sealed and never spooled; its folder is called as its violation."""
-        for manifest in sorted(m for folder in folders for m in folder.rglob(MANIFEST)):
+        # not rglob: it raises where a folder is sealed, and so renamed, while it looks
+        walks = [walk for folder in folders for walk in os.walk(folder)]
+        for manifest in sorted(Path(at) / MANIFEST for at, _, files in walks if MANIFEST in files):
             if stop.is_set():
                 return
             id_ = manifest.parent.name

@@ -7,6 +7,7 @@ violation against the manifest. Pictures are not looked at here; `bconnect verif
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ class BadManifest(ValueError):
 
 def sealed(root: Path) -> Iterator[str]:
     """Paths of all sealed manifests, relative to the store; no unfinished or erased folders."""
-    for path in sorted(root.rglob(NAME)):
+    # not rglob: it raises where a folder is sealed, and so renamed, while it looks
+    found = [Path(folder) / NAME for folder, _, files in os.walk(root) if NAME in files]
+    for path in sorted(found):
         folders = path.relative_to(root).parts[:-1]
         unfinished = any(part.startswith(".") or part.endswith(seal.PARTIAL) for part in folders)
         if not unfinished and not (path.parent / seal.ERASED).exists():
