@@ -91,6 +91,7 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "orders_dir": "/state/x/orders",
         "keys_dir": "/state/x/keys",
         "history_file": "/state/history.sqlite3",
+        "evidence_dir": "/state/x/evidence",
     }
     assert node(made, "/x/evidence").parameters == {
         "site_file": "/state/x/site.yaml",

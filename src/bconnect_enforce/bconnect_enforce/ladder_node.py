@@ -20,6 +20,7 @@ from bconnect_enforce.core.history import digest
 from bconnect_enforce.core.policy import rules_of
 from bconnect_enforce.core.records import Measure
 from bconnect_enforce.doorway import SealDoor
+from bconnect_enforce.missed import Missed
 from bconnect_enforce.remembering import Remembering
 from bconnect_node.base import BconnectNode
 from bconnect_node.parameters import field
@@ -35,6 +36,7 @@ from bconnect_site.trusted import LADDER
 
 TICK = 0.25  # s
 AT_ONCE = 40  # measures in a tick: readers keep a hundred, and a restart repeats hundreds
+MISSED_AT_ONCE = 10  # violations in a tick, each of which may call for four measures
 LINGER = 30  # s without a watch until a camera's tracks are let go
 LOOK_EVERY = 150_000_000  # ns between two looks at one camera
 MEASURE_LIFE = 24 * 3600 * SECOND  # ns a ledger that was away may still write one
@@ -48,6 +50,7 @@ class LadderParams:
     orders_dir: str = field(description="the site's orders: the key that signs ours is there")
     keys_dir: str = field("", "the evidence's public keys; empty: it runs elsewhere")
     history_file: str = field("", "memory of all sites; empty: none beyond this run")
+    evidence_dir: str = field("", "the evidence store; empty: what was missed stays so")
 
 
 class Ladder(BconnectNode):
@@ -73,6 +76,7 @@ class Ladder(BconnectNode):
         self._tracks: dict[str, Any] = {}  # subscriptions by camera
         self._unsaid: deque[Measure] = deque()
         self._room = AT_ONCE
+        self._found = 0
         self._looked: dict[str, int] = {}  # stamp of the last look
         self._wanted: dict[str, int] = {}  # when a camera's tracks were last wanted
         self._measures = self.create_publisher(messages.Measure, names.MEASURES, RECORD)
@@ -88,6 +92,9 @@ class Ladder(BconnectNode):
         self.create_timer(TICK, self.on_time, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._say_mode(rules)
         self._carry_out(self._ladder.resume(self._memory.undecided, self.now()))
+        self._again = set(self._memory.latest)
+        self._missed = self._looking()
+        self._memory.caught_up = self._missed is None
         self.worker("history", self._memory.run)
 
     def _listen(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> None:
@@ -101,6 +108,23 @@ class Ladder(BconnectNode):
                 self.health.error(f"{topic}: {error}; was it sent by another version?")
 
         self.create_subscription(kind, topic, heard, qos)
+
+    def _looking(self) -> Missed | None:
+        """Looks for what was missed, where evidence and its keys are."""
+        store, keys = self.params.evidence_dir, self.params.keys_dir
+        if not store or not keys:
+            return None
+        missed = Missed(
+            Path(store),
+            self._site,
+            Path(keys),
+            self._memory.before,
+            lambda id_: id_ in self._again or self._ladder.missed(id_),
+            self.now,
+            self.health.error,
+        )
+        self.worker("missed", missed.run)
+        return missed
 
     def on_finding(self, m: messages.Finding) -> None:
         offence = convert.offence_from(m)
@@ -138,12 +162,26 @@ class Ladder(BconnectNode):
         self._say()
         if others := self._memory.take():
             self._ladder.load(others)
-        self._carry_out(self._ladder.on_time(self.now()))
+        self._carry_out(self._ladder.on_time(self.now(), forget=self._memory.caught_up))
+        self._take_in()
         self._let_go()
         self.health.set("remembered", self._ladder.remembered)
         self.health.set("waiting", self._ladder.waiting)
         self.health.set("watched", ", ".join(sorted(self._ladder.watched)) or None)
         self.health.set("memory", "on disk" if self._memory.kept else "in this run only")
+
+    def _take_in(self) -> None:
+        """What no message brought, and what the ledger may not have heard when a run ended."""
+        if self._missed is None or self._unsaid:
+            return
+        for violation in self._missed.take(MISSED_AT_ONCE):
+            self._again.discard(violation.id)
+            if self._ladder.missed(violation.id):
+                self._found += 1
+            self._carry_out(self._ladder.on_violation(violation, self.now()))
+        self._memory.caught_up |= self._missed.caught_up
+        self.health.set("found_in_evidence", self._found)
+        self.health.set("bad_manifests", self._missed.bad)
 
     def _carry_out(self, answer: ladder.Answer) -> None:
         # The voice first: it is the only one in a hurry.

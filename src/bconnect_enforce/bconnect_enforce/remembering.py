@@ -15,6 +15,7 @@ from bconnect_enforce.core.records import Violation
 PAUSE = 0.5  # s between two writes
 LOOK = 10  # writes' pauses until we look what other sites wrote, with nothing of our own to write
 RETRY = 30.0  # s until a file that failed is tried again
+LATEST = 1000  # decisions that the ledger may not have written when an earlier run ended
 BACKLOG = 20_000  # entries that may wait for a file that fails; the oldest give way
 
 
@@ -42,6 +43,9 @@ class Remembering:
         self._waits: tuple[Violation, ...] | None = None  # not written yet
         self._written: tuple[Violation, ...] = ()
         self.undecided: list[Violation] = []  # what an earlier run left
+        self.before = 0  # when an earlier run was last here (ns); 0: there was none
+        self.latest: frozenset[str] = frozenset()  # ids of what it decided last
+        self.caught_up = True  # False: nothing may be forgotten that was not by `before`
         self.secret = os.urandom(32)
         if path is None:
             return
@@ -55,6 +59,8 @@ class Remembering:
             self._in.append(self._opened().load())
             self.undecided = self._opened().undecided(site)
             self._written = tuple(self.undecided)
+            self.latest = self._opened().latest(LATEST)
+            self.before = self._opened().kept()
         except HistoryError as error:
             self._fail(error)
 
@@ -102,7 +108,9 @@ class Remembering:
         }
         waits, self._waits = self._waits, None
         try:
-            others = self._opened().save(entries.values(), self._now())
+            now = self._now()
+            until = now if self.caught_up or not self.before else min(now, self.before)
+            others = self._opened().save(entries.values(), until)
             if waits is not None:
                 self._opened().keep_undecided(self._site, waits)
         except HistoryError as error:

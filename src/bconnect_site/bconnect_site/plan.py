@@ -218,6 +218,7 @@ def _enforcement(loaded: LoadedSite, site_file: str, layout: StateLayout) -> lis
         "orders_dir": orders,
         "keys_dir": str(layout.keys_dir),
         "history_file": str(layout.history_file),
+        "evidence_dir": str(layout.evidence_dir),
     }
     ledger: dict[str, Parameter] = {
         "site": site.site,

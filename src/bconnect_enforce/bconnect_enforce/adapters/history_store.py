@@ -59,6 +59,9 @@ offences = Table(
     Column("counts", Boolean, nullable=False),
     Column("outcome", Integer, nullable=False),
     Column("decided", String, nullable=False),
+    # An older version's rows and its writes lack these.
+    Column("closed", Boolean, nullable=False, server_default="0"),
+    Column("late", Boolean, nullable=False, server_default="0"),
 )
 # Violations of which not everything is decided; no plate: the offence's row has its digest.
 waiting = Table(
@@ -68,6 +71,14 @@ waiting = Table(
     Column("site", String(64), nullable=False),
     Column("facts", String, nullable=False),
 )
+# Until when everything was remembered and forgotten as it should.
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("stamp", BigInteger, nullable=False),
+)
+KEPT = "kept"
 
 
 class HistoryError(RuntimeError):
@@ -90,6 +101,7 @@ class HistoryStore:
             if found not in (0, VERSION):
                 raise HistoryError(f"{path}: version {found}, this software writes {VERSION}")
             metadata.create_all(connection)
+            _widen(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     def load(self) -> list[Entry]:
@@ -109,7 +121,21 @@ class HistoryStore:
                 connection.execute(statement.on_conflict_do_update(["id"], set_=row))
             self._seen = change
             self._forget(connection, now)
+            mark = {"name": KEPT, "stamp": now}
+            statement = insert(marks).values(mark)
+            connection.execute(statement.on_conflict_do_update(["name"], set_=mark))
             return others
+
+    def kept(self) -> int:
+        """The `now` of the last `save`; 0: there was none."""
+        with self._writing() as connection:
+            return connection.scalar(select(marks.c.stamp).where(marks.c.name == KEPT)) or 0
+
+    def latest(self, most: int) -> frozenset[str]:
+        """Ids of the entries written last."""
+        query = select(offences.c.id).order_by(offences.c.change.desc()).limit(most)
+        with self._writing() as connection:
+            return frozenset(connection.scalars(query))
 
     def undecided(self, site: str) -> list[Violation]:
         """What a site's ladder left undecided."""
@@ -218,6 +244,15 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
+def _widen(connection: Connection) -> None:
+    """Adds the columns that a file of an older version lacks; that one can still use it."""
+    there = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(offences)")}
+    for name in ("closed", "late"):
+        if name not in there:
+            column = f"{name} BOOLEAN NOT NULL DEFAULT 0"
+            connection.exec_driver_sql(f"ALTER TABLE offences ADD COLUMN {column}")
+
+
 def _row(entry: Entry, change: int) -> dict[str, Any]:
     decided = {
         int(step): [d.taken, d.policy, d.history] for step, d in sorted(entry.decided.items())
@@ -232,6 +267,8 @@ def _row(entry: Entry, change: int) -> dict[str, Any]:
         "counts": entry.counts,
         "outcome": int(entry.outcome),
         "decided": json.dumps(decided, separators=(",", ":")),
+        "closed": entry.closed,
+        "late": entry.late,
     }
 
 
@@ -248,4 +285,6 @@ def _entry(row: Row[Any]) -> Entry:
             Step(int(step)): Decided(bool(taken), str(policy), int(history))
             for step, (taken, policy, history) in json.loads(row.decided).items()
         },
+        closed=row.closed,
+        late=row.late,
     )

@@ -49,6 +49,7 @@ def measure(case: Case, step: Step, decided: Decided, rules: Rules) -> Measure:
         and case.policy.spare
         and case.policy.watch_of(offence.type) > 0,
         ignored=weighty and entry.outcome is Outcome.IGNORED,
+        late=entry.late and step is not Step.ANNOUNCEMENT,
     )
     return Measure(
         id=identity(offence.id, step.name.lower()),

@@ -86,7 +86,7 @@ class Decider:
         """
         entry, offence = case.entry, case.offence
         history = self.count(entry, case.policy)
-        answer = self._repeat(case, steps)
+        answer = self.repeat(case, steps)
         for rung in rungs or (case.policy.rung(history),):
             for step in rung.steps:
                 if step not in steps or step in entry.decided or _no_tow(step, rung):
@@ -118,7 +118,7 @@ class Decider:
         entry.told.add(step)
         self._history.touch(entry)
 
-    def _repeat(self, case: Case, steps: frozenset[Step]) -> Answer:
+    def repeat(self, case: Case, steps: frozenset[Step]) -> Answer:
         """Says again, once, what an earlier run decided: nobody may have heard it."""
         entry, measures = case.entry, []
         for step, decided in entry.decided.items():

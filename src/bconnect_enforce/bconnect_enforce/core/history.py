@@ -44,7 +44,8 @@ class Entry:
 
     `counts`: whether it counts against its road user. `found`: the finding was seen in this
     run; `watching`: it is not yet known whether its warning was obeyed. `told`: steps that
-    were said in this run.
+    were said in this run. `closed`: its violation came and everything of it is decided; `late`:
+    long after the offence, by a ladder that was away.
     """
 
     id: str
@@ -60,6 +61,8 @@ class Entry:
     watching: bool = False
     stood: int = 0  # ns it was seen standing, by the watch
     told: set[Step] = field(default_factory=set)
+    closed: bool = False
+    late: bool = False
 
     @property
     def plated(self) -> bool:

@@ -16,6 +16,8 @@ Nothing at all is done for a rule that officers do not trust at that camera.
 
 Every decision is remembered by the offence's id (`history`): delivered ten times, in any order,
 each measure comes once. What an earlier run decided is said again once, the same by its UUIDv5.
+What an earlier run missed (`missed`) is decided as it would have been, except that nobody is
+spoken to, and its reason says that it comes late.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ __all__ = ["Answer", "Ladder", "Withheld"]
 
 WAITING = 2000  # violations that may wait at once
 LATE = 2 * SECOND  # after the watch: nothing more will come
+AWAY = 600 * SECOND  # after the offence: a violation that comes then was missed
 
 
 class _Said(Enum):
@@ -116,6 +119,10 @@ class Ladder:
         if offence.same_as:
             return Answer()
         case = self._case(offence, violation)
+        if case.entry.closed:
+            return self._decider.repeat(case, WARNINGS | LEGAL)
+        if not case.entry.decided.keys() & LEGAL:
+            case.entry.late |= now - offence.stamp > AWAY
         answer = self._decider.decide(case, frozenset({Step.REPRIMAND}), now)
         until = self._patience(case, now)
         self._waiting[offence.id] = _Waiting(violation, until)
@@ -124,6 +131,11 @@ class Ladder:
         if len(self._waiting) > WAITING:
             answer += self._release(next(iter(self._waiting)), now, force=True)
         return answer
+
+    def missed(self, violation_id: str) -> bool:
+        """Whether a violation that was sealed never came, as far as is remembered."""
+        entry = self.history.get(violation_id)
+        return violation_id not in self._waiting and not (entry and entry.closed)
 
     @property
     def undecided(self) -> tuple[Violation, ...]:
@@ -142,8 +154,11 @@ class Ladder:
         now = now or seen.stamp
         return self._learn(self._watchman.look(seen, now), now)
 
-    def on_time(self, now: int) -> Answer:
-        """Call twice a second or so: waiting has an end, and so has remembering."""
+    def on_time(self, now: int, forget: bool = True) -> Answer:
+        """Call twice a second or so: waiting has an end, and so has remembering.
+
+        Not to `forget` yet: what an earlier run missed must be told from what it decided.
+        """
         answer = Answer()
         if leap := self._leaps(now):
             for waiting in self._waiting.values():
@@ -152,7 +167,8 @@ class Ladder:
         answer += self._learn(self._watchman.tick(now), now)
         for id_ in [i for i, waiting in self._waiting.items() if waiting.until <= now]:
             answer += self._release(id_, now)
-        self.history.forget(now)
+        if forget:
+            self.history.forget(now)
         return answer
 
     def on_trust(self, trust: RuleTrust) -> None:
@@ -271,4 +287,6 @@ class Ladder:
         if follows and not force:
             return answer
         del self._waiting[id_]
+        entry.closed = True
+        self.history.touch(entry)
         return answer + self._decider.refuse(entry, later, "was not seen standing that long")

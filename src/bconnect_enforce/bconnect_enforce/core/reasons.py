@@ -79,6 +79,7 @@ class Facts:
 
     `days`: how far back was counted; 0: only while the vehicle was in sight. `warned`: it was
     told aloud, and obeying would have spared it this step; `ignored`: it was seen not to obey.
+    `late`: this system was away when it should have been decided.
     """
 
     history: int = 0
@@ -88,6 +89,7 @@ class Facts:
     days: float = 0.0
     warned: bool = False
     ignored: bool = False
+    late: bool = False
 
 
 def local_time(stamp: int, zone: ZoneInfo) -> datetime:
@@ -96,7 +98,7 @@ def local_time(stamp: int, zone: ZoneInfo) -> datetime:
 
 
 def reason(offence: Offence, step: Step, facts: Facts, zone: ZoneInfo) -> str:
-    """The whole reason, two to four sentences."""
+    """The whole reason, two to five sentences."""
     when = local_time(offence.stamp, zone)
     article = f" ({offence.article.replace('Art.', 'Pasal')})" if offence.article else ""
     what = (
@@ -111,6 +113,8 @@ def reason(offence: Offence, step: Step, facts: Facts, zone: ZoneInfo) -> str:
         notes.append("Peringatan lewat pengeras suara tidak diindahkan.")
     if facts.warned:
         notes.append("Bila peringatan segera dituruti, langkah ini tidak diambil.")
+    if facts.late:
+        notes.append("Diputuskan terlambat karena sistem sempat tidak bekerja.")
     notes.append(f"Agar tidak terulang: {AVOID[offence.type]}.")
     return " ".join(notes)
 
