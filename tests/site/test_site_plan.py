@@ -78,6 +78,8 @@ def test_parameters_are_the_contract_of_the_nodes(write: Write, house: Path) -> 
         "confidence": 0.25,
         "image_size": 640,
         "threads": 0,
+        "lanes": 1,
+        "fit": False,
         "site_file": "/state/x/site.yaml",
     }
     tracker = node(made, "/x/tracker").parameters
