@@ -167,6 +167,22 @@ def test_an_older_versions_file_is_widened_and_its_rows_are_open(tmp_path, viola
     assert (entry.closed, entry.late) == (False, False)
 
 
+def test_a_clock_that_falls_back_by_days_makes_unknown_when_we_were_here(tmp_path, offence):
+    store = HistoryStore(tmp_path / "history.sqlite3", 30 * DAY, 1000)
+    ladder = Ladder(ladder_rules())
+    ladder.on_finding(offence())
+    ladder.history.get(offence().id).who = "f" * 40  # a plate's
+    store.save(ladder.history.drain(), offence().stamp - SECOND)
+    assert store.kept() == offence().stamp  # whoever heard that was here
+    store.save([], offence().stamp + DAY)
+    store.save([], offence().stamp)  # by a day: as it is set anew
+    assert store.kept() == offence().stamp
+    store.save([], offence().stamp + 9 * DAY)
+    for now in (offence().stamp, offence().stamp + 9 * DAY):
+        store.save([], now)
+        assert store.kept() == 0
+
+
 # --- the store
 
 
@@ -218,8 +234,12 @@ def test_with_no_earlier_run_nothing_older_is_looked_at(tmp_path, ring, violatio
     """Nobody knows who was spared."""
     store = tmp_path / "evidence"
     seal(store, ring, violation(1, stamp=NOW - 1), "2027-01-15")
-    seal(store, ring, violation(2, stamp=NOW + 1), "2027-01-15")
+    for before in (0, NOW + DAY + 1):  # the clock fell back by days: as if nothing were known
+        assert look(store, ring, [], before=before).take(9) == []
+    assert len(look(store, ring, [], before=NOW + DAY // 2).take(9)) == 1
     missed = look(store, ring, [], before=0)
+    seal(store, ring, violation(2, stamp=NOW + 1), "2027-01-15")
+    missed._look(threading.Event())
     assert [v.id for v in missed.take(9)] == [violation(2).id]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bconnect_enforce.adapters import evidence_store
 from bconnect_enforce.core.records import Violation
-from bconnect_enforce.core.rungs import SECOND
+from bconnect_enforce.core.rungs import DAY, SECOND
 from bconnect_site import sealed as seal
 from bconnect_site.errors import ConfigError
 from bconnect_site.keys import PublicKey, publics
@@ -22,15 +22,16 @@ ROOM = 100  # violations read and not taken yet
 # The memory keeps who was spared for a day where no plate was read; older folders could not be
 # told from decided ones. The hours between are for clocks that are set anew.
 REACH = 20 * 3600 * SECOND
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Missed:
     """One site's. `run` is the worker; fetch what it found with `take`.
 
-    `before`: when an earlier run was last here (ns); 0: nothing sealed before now is looked at,
-    since nobody knows what was decided of it. `wanted` is asked from the worker about an id: a
-    hint that may be wrong, for the ladder decides nothing twice. `say` is told one sentence for
-    each folder that cannot be believed.
+    `before`: when an earlier run was last here (ns); where that is unknown (0), or lies in the
+    future, all that lies there is left alone: nobody knows what was decided of it.
+    `wanted` is asked from the worker about an id: a hint that may be wrong, for the ladder decides
+    nothing twice. `say` is told one sentence for each folder that cannot be believed.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class Missed:
     ) -> None:
         self._store, self._site, self._keys = store, site, keys
         self._wanted, self._now, self._say = wanted, now, say
-        self._since = min(before, now()) - REACH if before else now()
+        self._since = before - REACH
+        self._blind = not before or before > now() + DAY
         self._out: deque[Violation] = deque()
         self._done: set[str] = set()  # ids that were looked at, as far as they still lie there
         self._bad: set[str] = set()
@@ -77,6 +79,8 @@ class Missed:
         there = dict(self._folders())
         self._done &= there.keys()
         self._bad &= there.keys()
+        if self._blind:
+            self._done, self._blind = set(there), False
         fresh = [id_ for id_ in there if id_ not in self._done]
         try:
             found = self._read({id_: there[id_] for id_ in fresh if self._wanted(id_)})
@@ -90,11 +94,11 @@ class Missed:
                     return
             self._out.append(violation)
         self._through = True
-        self._since = min(max(self._since, now - REACH), now)
+        self._since = max(self._since, now - REACH)
 
     def _folders(self) -> Iterator[tuple[str, Path]]:
         """Ids and folders of the days within reach; looks into no folder."""
-        since = datetime.fromtimestamp(self._since // SECOND, timezone.utc) - timedelta(days=1)
+        since = _EPOCH + timedelta(seconds=max(0, self._since // SECOND) - DAY // SECOND)
         for day in sorted(self._store.glob(f"{self._site}/????-??-??")):
             if day.name >= since.date().isoformat():
                 try:

@@ -43,7 +43,7 @@ class Remembering:
         self._waits: tuple[Violation, ...] | None = None  # not written yet
         self._written: tuple[Violation, ...] = ()
         self.undecided: list[Violation] = []  # what an earlier run left
-        self.before = 0  # when an earlier run was last here (ns); 0: there was none
+        self.before = 0  # when an earlier run was last here (ns); 0: unknown
         self.latest: frozenset[str] = frozenset()  # ids of what it decided last
         self.caught_up = True  # False: nothing may be forgotten that was not by `before`
         self.secret = os.urandom(32)
@@ -109,7 +109,7 @@ class Remembering:
         waits, self._waits = self._waits, None
         try:
             now = self._now()
-            until = now if self.caught_up or not self.before else min(now, self.before)
+            until = now if self.caught_up else min(now, self.before or now)
             others = self._opened().save(entries.values(), until)
             if waits is not None:
                 self._opened().keep_undecided(self._site, waits)

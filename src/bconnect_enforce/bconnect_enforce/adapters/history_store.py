@@ -79,6 +79,8 @@ marks = Table(
     Column("stamp", BigInteger, nullable=False),
 )
 KEPT = "kept"
+_KEPT = select(marks.c.stamp).where(marks.c.name == KEPT)
+_NEWEST = select(func.max(offences.c.stamp))
 
 
 class HistoryError(RuntimeError):
@@ -91,6 +93,7 @@ class HistoryStore:
     def __init__(self, path: Path, keep: int, limit: int) -> None:
         self._path, self._keep, self._limit = path, keep, limit
         self._seen = 0
+        self._marking = True
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
@@ -121,15 +124,14 @@ class HistoryStore:
                 connection.execute(statement.on_conflict_do_update(["id"], set_=row))
             self._seen = change
             self._forget(connection, now)
-            mark = {"name": KEPT, "stamp": now}
-            statement = insert(marks).values(mark)
-            connection.execute(statement.on_conflict_do_update(["name"], set_=mark))
+            self._mark(connection, now)
             return others
 
     def kept(self) -> int:
-        """The `now` of the last `save`; 0: there was none."""
+        """The `now` of the last `save`, or the newest offence where that is later; 0: unknown."""
         with self._writing() as connection:
-            return connection.scalar(select(marks.c.stamp).where(marks.c.name == KEPT)) or 0
+            mark = connection.scalar(_KEPT)
+            return max(mark, connection.scalar(_NEWEST) or 0) if mark else 0
 
     def latest(self, most: int) -> frozenset[str]:
         """Ids of the entries written last."""
@@ -169,6 +171,16 @@ class HistoryStore:
         if surplus > 0:
             oldest = select(offences.c.id).order_by(offences.c.stamp).limit(surplus)
             connection.execute(delete(offences).where(offences.c.id.in_(oldest)))
+
+    def _mark(self, connection: Connection, now: int) -> None:
+        """Until when all is remembered; not known any more once the clock falls back by days."""
+        if now < (connection.scalar(_KEPT) or 0) - DAY:
+            self._marking = False
+            connection.execute(delete(marks))
+        if self._marking:
+            mark = {"name": KEPT, "stamp": now}
+            statement = insert(marks).values(mark)
+            connection.execute(statement.on_conflict_do_update(["name"], set_=mark))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
