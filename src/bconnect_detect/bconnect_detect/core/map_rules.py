@@ -30,7 +30,9 @@ class MapRule:
 class _MapDwell(MapRule):
     """Stands in the zone while all of its uncertainty does, and left when all of it has."""
 
-    def _shares(self, tracks: Tracks, polygon: Points) -> NDArray[np.float64]:
+    def _shares(
+        self, tracks: Tracks, polygon: Points, near: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
         return self.sure
 
 
