@@ -30,6 +30,9 @@ from bconnect_replay.core.figures import Score, Tally, figures, summary, wilson
 from bconnect_replay.core.table import notes_text
 from bconnect_replay.score import JUDGING, Run, by_conditions, score_run
 
+sys.path.insert(0, str(Path(__file__).parent))
+from results_page import put
+
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "var" / "accuracy"
 COST = "cost.json"
@@ -349,13 +352,7 @@ def _line(what: str, target: str, found: str, value: float | None, least: float)
 
 
 def _write(text: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = ROOT / "docs" / "benchmarks.md"
-    before = path.read_text() if path.exists() else "# Benchmarks\n"
-    head, found, rest = before.partition(HEADING + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
+    put(text, HEADING, ROOT / "docs" / "benchmarks.md")
 
 
 if __name__ == "__main__":

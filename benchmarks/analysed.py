@@ -31,6 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import graph
+from results_page import put
 
 ROOT = Path(__file__).parents[1]
 RATE = 5.0  # Hz
@@ -64,7 +65,7 @@ def main() -> None:
     text = report(rows, options)
     print(text)
     if options.write:
-        graph._write(text, HEADING)
+        put(text, HEADING)
 
 
 def climb(arm: str, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -131,24 +132,13 @@ def run_raw(options: argparse.Namespace) -> dict[str, Any]:
 
 def run_graph(options: argparse.Namespace) -> dict[str, Any]:
     """Feeder and detector here, tracker and rule checker in a second process."""
-    import psutil
-    import rclpy
-
     from bconnect_detect.detector_node import Detector
-    from bconnect_node import environment
     from bconnect_node.base import BconnectNode
     from bconnect_node.frames import FramePublisher
-    from bconnect_node.run import Runner
 
-    environment.apply()
     with tempfile.TemporaryDirectory() as folder:
         plan_file, site_file = _site(Path(folder), options)
-        command = [sys.executable, "-m", "bconnect_node.host", "--plan", plan_file]
-        beside = subprocess.Popen([*command, "--process", "perception"], stdout=subprocess.DEVNULL)
-        rclpy.init()
-        runner = Runner()
-        done: dict[str, Any] = {}
-        try:
+        with graph.perception_beside(plan_file) as (runner, beside):
             parameters = {
                 "cameras": _names(options),
                 "adapter": options.adapter,
@@ -163,15 +153,12 @@ def run_graph(options: argparse.Namespace) -> dict[str, Any]:
             outs = {n: FramePublisher(feeder, f"{n}/image_raw") for n in _names(options)}
             detector = Detector(namespace="/tax", parameter_overrides=parameters)
             runner.add(detector)
-            feed = Feed(detector, outs, options, psutil.Process(beside.pid), done, runner.stop)
+            done: dict[str, Any] = {}
+            feed = Feed(detector, outs, options, beside, done, runner.stop)
             thread = threading.Thread(target=feed.run)
             thread.start()
             runner.spin()
             thread.join()
-        finally:
-            runner.close()
-            beside.terminate()
-            beside.wait(10)
     if "failed" in done:
         sys.exit(done["failed"])
     return done
@@ -182,11 +169,6 @@ def _names(options: argparse.Namespace) -> list[str]:
 
 
 def _site(folder: Path, options: argparse.Namespace) -> tuple[str, str]:
-    import yaml
-
-    from bconnect_site.loader import freeze, load_site
-    from bconnect_site.plan import Plan, plan
-
     whole = [[0.01, 0.01], [0.99, 0.01], [0.99, 0.99], [0.01, 0.99]]
     way = {"kind": "direction", "region": whole, "basis": "marking", "applies_to": ["pedestrian"]}
     zones = {
@@ -201,15 +183,7 @@ def _site(folder: Path, options: argparse.Namespace) -> tuple[str, str]:
         "zones": zones,
         "rules": ["wrong_way"],
     }
-    site = {"site": "tax", "kind": "corridor", "title": "Tax"}
-    site["cameras"] = dict.fromkeys(_names(options), camera)
-    file = folder / "tax.yaml"
-    file.write_text(yaml.safe_dump(site))
-    site_file = str(freeze(load_site(file), folder / "frozen.yaml"))
-    full = plan(load_site(file), site_file=site_file, state_dir=str(folder))
-    kept = tuple(n for n in full.nodes if n.name in ("tracker", "rule_checker"))
-    (folder / "plan.json").write_text(Plan(full.site, kept).to_json())
-    return str(folder / "plan.json"), site_file
+    return graph.planned(folder, dict.fromkeys(_names(options), camera))
 
 
 @dataclass

@@ -28,7 +28,8 @@ import numpy as np
 import plate_stage as stage
 from numpy.typing import NDArray
 from plate_pictures import any_plate, draw, paste
-from plates import PAGE, interval, letters
+from plates import interval, letters
+from results_page import put
 
 from bconnect_detect import releasing
 from bconnect_detect.adapters import blurring, drawing
@@ -318,10 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = "\n".join(out)
     print(text)
     if args.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(f"\n{HEADING}\n")
-        _, mark, after = rest.partition("\n## ")
-        PAGE.write_text(before.rstrip("\n") + "\n\n" + text + mark + after, encoding="utf-8")
+        put(text, HEADING)
 
 
 def _made(args: argparse.Namespace) -> str:

@@ -25,6 +25,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from results_page import put
+
 HEADING = "## A city's judging"
 PARTS = ("tracker", "ground", "rules", "evidence and ladder")
 WARM = 3.0  # s of traffic before the clock starts
@@ -60,7 +62,7 @@ def main() -> None:
     text = report(rounds, options)
     print(text)
     if options.write:
-        _write(text)
+        put(text, HEADING)
 
 
 def made(folder: Path) -> Path:
@@ -224,15 +226,6 @@ def report(rounds: list[dict[int, dict[str, float]]], options: argparse.Namespac
         f"{grown[-1]:.2f}); {most / least:.1f} is a straight line.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _write(text: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-    head, found, rest = path.read_text().partition(HEADING + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
 
 
 if __name__ == "__main__":

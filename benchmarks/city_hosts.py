@@ -30,8 +30,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+from results_page import put
+
 HEADING = "## A city on many hosts"
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SITES_PER_HOST = 5
 NET, PORT = "10.77", 7447
 CENTRE = f"{NET}.0.1"
@@ -392,15 +394,8 @@ def main() -> int:
     )
     print(text)
     if options.write:
-        _write(text)
+        put(text, HEADING)
     return 0
-
-
-def _write(text: str) -> None:
-    before = PAGE.read_text()
-    head, _, rest = before.partition(f"{HEADING}\n")
-    _, more, tail = rest.partition("\n## ")
-    PAGE.write_text(f"{head.rstrip()}\n\n{text}{more}{tail}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from results_page import put
+
 HEADING = "## GPU"
 CAMERAS, HERTZ, SECONDS = 220, 5.0, 30.0
 ROUNDS = 50
@@ -40,7 +42,7 @@ def main() -> int:
     text = report(rates, best, in_time(options, best), options)
     print(text)
     if options.write:
-        _write(text)
+        put(text, HEADING)
     return 0
 
 
@@ -124,15 +126,6 @@ def report(rates: dict[int, float], best: int, share: float, options: argparse.N
     lines += [f"| {b} | {fps:.0f} | {fps / HERTZ:.0f} |" for b, fps in rates.items()]
     lines += ["", f"{CAMERAS} cameras at {HERTZ:g} Hz, batch {best}: {100 * share:.1f} % in time."]
     return "\n".join(lines) + "\n"
-
-
-def _write(text: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-    head, found, rest = path.read_text().partition(HEADING + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
 
 
 if __name__ == "__main__":

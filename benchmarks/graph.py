@@ -26,9 +26,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from results_page import put
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_CLIP = ROOT / "var" / "footage" / "vtest.avi"
@@ -66,7 +70,7 @@ def main() -> None:
     text = report(rounds, options)
     print(text)
     if options.write:
-        _write(text, _heading(options))
+        put(text, _heading(options))
 
 
 def _heading(options: argparse.Namespace) -> str:
@@ -217,12 +221,9 @@ def run_node(options: argparse.Namespace) -> dict[str, float]:
     return count.outcome()
 
 
-def _names(options: argparse.Namespace) -> list[str]:
-    return ["clip", *(f"clip{n}" for n in range(2, options.cameras + 1))]
-
-
-def run_graph(options: argparse.Namespace) -> dict[str, float]:
-    """Feeder and detector here, tracker and rule checker in a second process."""
+@contextmanager
+def perception_beside(plan_file: str) -> Iterator[tuple[Any, Any]]:
+    """A runner of this process, and the process (psutil) that hosts the plan's perception."""
     import psutil
     import rclpy
 
@@ -230,39 +231,43 @@ def run_graph(options: argparse.Namespace) -> dict[str, float]:
     from bconnect_node.run import Runner
 
     environment.apply()
+    command = [sys.executable, "-m", "bconnect_node.host", "--plan", plan_file]
+    beside = subprocess.Popen([*command, "--process", "perception"], stdout=subprocess.DEVNULL)
+    rclpy.init()
+    runner = Runner()
+    try:
+        yield runner, psutil.Process(beside.pid)
+    finally:
+        runner.close()
+        beside.terminate()
+        beside.wait(10)
+
+
+def _names(options: argparse.Namespace) -> list[str]:
+    return ["clip", *(f"clip{n}" for n in range(2, options.cameras + 1))]
+
+
+def run_graph(options: argparse.Namespace) -> dict[str, float]:
+    """Feeder and detector here, tracker and rule checker in a second process."""
     with tempfile.TemporaryDirectory() as folder:
         plan_file, site_file = _site(Path(folder), options)
-        command = [sys.executable, "-m", "bconnect_node.host", "--plan", plan_file]
-        beside = subprocess.Popen([*command, "--process", "perception"], stdout=subprocess.DEVNULL)
-        rclpy.init()
-        runner = Runner()
-        try:
+        with perception_beside(plan_file) as (runner, beside):
             detector = _paced_detector(site_file, options)
             runner.add(detector)
             done: dict[str, Any] = {}
             feeder = threading.Thread(
-                target=_feed,
-                args=(detector, options, psutil.Process(beside.pid), done, runner.stop),
+                target=_feed, args=(detector, options, beside, done, runner.stop)
             )
             feeder.start()
             runner.spin()
             feeder.join()
-        finally:
-            runner.close()
-            beside.terminate()
-            beside.wait(10)
     if "failed" in done:
         sys.exit(done["failed"])
     return _outcome(**done)
 
 
 def _site(folder: Path, options: argparse.Namespace) -> tuple[str, str]:
-    """A site of one camera with two zones, frozen, and its plan, cut to the nodes measured."""
-    import yaml
-
-    from bconnect_site.loader import freeze, load_site
-    from bconnect_site.plan import Plan, plan
-
+    """A site of one camera with two zones, see ``planned``."""
     whole = [[0.01, 0.01], [0.99, 0.01], [0.99, 0.99], [0.01, 0.99]]
     zones: dict[str, Any] = {
         "parkir": {"kind": "no_parking", "region": whole, "dwell": 5.0, "basis": "sign S-12"},
@@ -274,7 +279,16 @@ def _site(folder: Path, options: argparse.Namespace) -> tuple[str, str]:
         "zones": zones,
         "rules": ["illegal_parking", "wrong_way"],
     }
-    cameras = {name: camera for name in _names(options)}
+    return planned(folder, dict.fromkeys(_names(options), camera))
+
+
+def planned(folder: Path, cameras: dict[str, Any]) -> tuple[str, str]:
+    """Files of the plan, cut to the nodes measured, and of the frozen site of these cameras."""
+    import yaml
+
+    from bconnect_site.loader import freeze, load_site
+    from bconnect_site.plan import Plan, plan
+
     site = {"site": "tax", "kind": "corridor", "title": "Tax", "cameras": cameras}
     file = folder / "tax.yaml"
     file.write_text(yaml.safe_dump(site))
@@ -428,17 +442,6 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.machine()
-
-
-def _write(text: str, heading: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = ROOT / "docs" / "benchmarks.md"
-    path.parent.mkdir(exist_ok=True)
-    before = path.read_text() if path.exists() else "# Benchmarks\n"
-    head, found, rest = before.partition(heading + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
+
+from results_page import put
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 WAYS = {
@@ -32,7 +33,6 @@ WAYS = {
     "reference": "one process, by reference",
 }
 HEADING = "## Image hop"
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 WARM_UP = 10  # frames
 MEETING = 20.0  # s to find each other
 
@@ -269,16 +269,8 @@ def main() -> int:
     )
     print(text)
     if options.write:
-        write(text)
+        put(text, HEADING)
     return 0
-
-
-def write(text: str) -> None:
-    """Puts our section into docs/benchmarks.md and leaves the others as they are."""
-    before = PAGE.read_text() if PAGE.exists() else "# Benchmarks\n"
-    head, _, rest = before.partition(f"{HEADING}\n")
-    _, more, tail = rest.partition("\n## ")
-    PAGE.write_text(f"{head.rstrip()}\n\n{text}{more}{tail}")
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from results_page import put
+
 HEADING = "## Ladder latency"
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "benchmarks.md"
 SITE = "pengukuran"
 POLES = 6
 USERS = 25  # road users in each image
@@ -343,16 +344,8 @@ def main() -> int:
     )
     print(text)
     if options.write:
-        write(text)
+        put(text, HEADING)
     return 0
-
-
-def write(text: str) -> None:
-    """Puts our section into docs/benchmarks.md and leaves the others as they are."""
-    before = PAGE.read_text() if PAGE.exists() else "# Benchmarks\n"
-    head, _, rest = before.partition(f"{HEADING}\n")
-    _, more, tail = rest.partition("\n## ")
-    PAGE.write_text(f"{head.rstrip()}\n\n{text}{more}{tail}")
 
 
 if __name__ == "__main__":

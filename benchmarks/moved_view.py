@@ -33,10 +33,12 @@ from bconnect_camera.core.guard import RATE, ViewGuard
 from bconnect_camera.core.health import HEIGHT, WIDTH, PictureHealth
 from bconnect_site.kinds import CameraState
 
+sys.path.insert(0, str(Path(__file__).parent))
+from results_page import put
+
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "var" / "moved_view"
 FOOTAGE = ROOT / "var" / "footage"
-PAGE = ROOT / "docs" / "benchmarks.md"
 HEADING = "## Moved view"
 SCENARIOS = ("harian", "malam", "hujan")
 STILL = ("simpang_barat", "sekolah", "satu_arah")  # cameras that stay
@@ -349,16 +351,8 @@ def main() -> int:
     )  # fmt: skip
     print(text)
     if options.write:
-        write(text)
+        put(text, HEADING)
     return 0
-
-
-def write(text: str) -> None:
-    """Puts our section into docs/benchmarks.md and leaves the others as they are."""
-    before = PAGE.read_text() if PAGE.exists() else "# Benchmarks\n"
-    top, _, rest = before.partition(f"{HEADING}\n")
-    _, more, tail = rest.partition("\n## ")
-    PAGE.write_text(f"{top.rstrip()}\n\n{text}{more}{tail}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ import numpy as np
 import plate_stage as stage
 from numpy.typing import NDArray
 from plate_pictures import Plate, any_plate, draw, paste
+from results_page import put
 
 from bconnect_detect.adapters.plate_detector import FoundPlate, rectified
 from bconnect_detect.adapters.plate_reader import NUMBER_ROW, OnnxPlateReader, make_reader
@@ -50,7 +51,6 @@ from bconnect_site.settings import PlateSettings
 Image = NDArray[np.uint8]
 Sets = dict[bool, list[stage.Backdrop]]  # by night
 HEADING = "## Plates"
-PAGE = stage.ROOT / "docs" / "benchmarks.md"
 HEIGHTS = (8, 10, 12, 14, 16, 20, 24, 32, 40)  # pixels
 LINE_HEIGHTS = (14, 16, 18, 20, 24, 28, 32)
 CONDITIONS = ("clear", "motion", "defocus", "night", "oblique")
@@ -338,10 +338,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = report(dict(zip(cells, done, strict=False)), done[len(cells) :], args)
     print(text)
     if args.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(f"\n{HEADING}\n")
-        _, mark, after = rest.partition("\n## ")
-        PAGE.write_text(before.rstrip("\n") + "\n\n" + text + mark + after, encoding="utf-8")
+        put(text, HEADING)
 
 
 def _work(task: tuple[str, int, str, int, int]) -> Any:

@@ -23,6 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from results_page import put
+
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "var" / "footage" / "vtest.avi"
 HEADING = "## Start and memory"
@@ -47,7 +49,7 @@ def main() -> None:
     text = report(found, options)
     print(text)
     if options.write:
-        _write(text)
+        put(text, HEADING)
 
 
 def measured(count: int, options: argparse.Namespace) -> dict[str, float]:
@@ -178,15 +180,6 @@ def report(found: dict[int, dict[str, float]], options: argparse.Namespace) -> s
         each = (found[most]["pss_later"] - found[least]["pss_later"]) / (most - least)
         lines += ["", f"Each camera more: {each:.0f} MB."]
     return "\n".join(lines) + "\n"
-
-
-def _write(text: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = ROOT / "docs" / "benchmarks.md"
-    head, found, rest = path.read_text().partition(HEADING + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
 
 
 if __name__ == "__main__":

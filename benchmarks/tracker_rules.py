@@ -21,10 +21,10 @@ import subprocess
 import sys
 import time
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results_page import put
 from street_traffic import RATE, RULES, SIZE, START, USUAL, ZONES, Street, fractions
 
 HEADING = "## Tracker and rules"
@@ -60,7 +60,7 @@ def main() -> None:
         text = report(measured(options), options)
         print(text)
         if options.write:
-            _write(text)
+            put(text, HEADING)
 
 
 def measured(options: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
@@ -251,15 +251,6 @@ def report(found: dict[str, list[dict[str, float]]], options: argparse.Namespace
             cells += ["not run", "-"]
         lines.append(f"| {TOLD[name]} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _write(text: str) -> None:
-    """Replaces our section of docs/benchmarks.md, leaves the others."""
-    path = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-    head, found, rest = path.read_text().partition(HEADING + "\n")
-    tail = rest.partition("\n## ")
-    after = f"\n## {tail[2]}" if found and tail[1] else ""
-    path.write_text(head.rstrip() + "\n\n" + text + after)
 
 
 if __name__ == "__main__":
