@@ -8,35 +8,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bconnect_spool.adapters.jpeg import jpeg
+
 FASTEST = 0.2  # s between two pictures of a camera
 LINGER = 2.0  # s a camera stays subscribed after the last watcher went: pages are loaded again
-QUALITY = 75
-WIDEST = 960  # px
 HEAD = struct.Struct(">HQI")  # number of the camera in the request, stamp (ns), bytes that follow
 NOBODY = 0xFFFF  # the number of a sign of life
 
 Picture = tuple[int, int, bytes]  # sequence, stamp, JPEG
 
 
-def jpeg(bgr: NDArray[np.uint8] | bytes) -> bytes:
-    """(h, w, 3) BGR as JPEG, at most 960 px wide. Raises ValueError when it cannot be.
-
-    What came as JPEG already, from a site elsewhere, stays as it is.
-    """
-    if isinstance(bgr, bytes):
-        return bgr
-    height, width = bgr.shape[:2]
-    if width > WIDEST:
-        size = (WIDEST, max(1, round(height * WIDEST / width)))
-        bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
-    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not done:
-        raise ValueError(f"a picture of shape {bgr.shape} cannot be written as JPEG")
-    return data.tobytes()
+def encoded(image: NDArray[np.uint8] | bytes) -> bytes:
+    """(h, w, 3) BGR as JPEG; what came as JPEG already, from a site elsewhere, stays as it is."""
+    return image if isinstance(image, bytes) else jpeg(image)
 
 
 @dataclass(slots=True)
@@ -105,7 +92,7 @@ class Gallery:
                 self._let_go()
             if due is not None:
                 held, stamp, image = due
-                data = jpeg(image)
+                data = encoded(image)
                 with self._changed:
                     held.count += 1
                     held.newest = (held.count, stamp, data)
