@@ -110,12 +110,7 @@ def site_units(
         *_hardening(how),
     ]
     run = [
-        "Type=notify",
-        "NotifyAccess=main",
-        f"ExecStart={_word(how.program)} up {_word(path)}",
-        f"WatchdogSec={WATCHDOG}",
-        f"TimeoutStartSec={START}",
-        *_for_ever(),
+        *_watched(f"{_word(how.program)} up {_word(path)}"),
         *common,
         *_devices(plain, env),
         *_egress(known, how, discovery=True),
@@ -166,12 +161,7 @@ def centre_units(
     environment = how.environment or ENVIRONMENT.format("center")
     drawn = sorted({str(centre.near(text).resolve()) for text in _writable(centre.file)})
     lines = [
-        "Type=notify",
-        "NotifyAccess=main",
-        f"ExecStart={_word(how.program)} center {_word(path.resolve())}",
-        f"WatchdogSec={WATCHDOG}",
-        f"TimeoutStartSec={START}",
-        *_for_ever(),
+        *_watched(f"{_word(how.program)} center {_word(path.resolve())}"),
         f"User={how.user}",
         f"EnvironmentFile=-{environment}",
         f"Environment=HOME={STATE} BCONNECT_STATE={STATE}",
@@ -293,6 +283,18 @@ def _timer(title: str) -> str:
         f"[Unit]\nDescription={title}\n\n[Timer]\nOnCalendar=daily\nRandomizedDelaySec=1h\n"
         "Persistent=yes\n\n[Install]\nWantedBy=timers.target\n"
     )
+
+
+def _watched(command: str) -> list[str]:
+    """A service that says itself when it is up and that it is alive."""
+    return [
+        "Type=notify",
+        "NotifyAccess=main",
+        f"ExecStart={command}",
+        f"WatchdogSec={WATCHDOG}",
+        f"TimeoutStartSec={START}",
+        *_for_ever(),
+    ]
 
 
 def _for_ever() -> list[str]:

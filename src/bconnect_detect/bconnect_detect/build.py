@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from bconnect_detect import lanes as side_by_side
 from bconnect_detect.choosing import choose, key_of, memory_file
@@ -34,18 +35,18 @@ def build_detector(
     Raises ConfigError: unknown adapter, or its own reasons.
     """
 
-    def make(name: str) -> Detector:
-        return build_detector(
-            name,
-            weights,
-            device=device,
-            confidence=confidence,
-            image_size=image_size,
-            threads=threads,
-            shape=shape,
-        )
-
+    given: dict[str, Any] = {
+        "device": device,
+        "confidence": confidence,
+        "image_size": image_size,
+        "threads": threads,
+        "shape": shape,
+    }
     if adapter == AUTO:
+
+        def make(name: str) -> Detector:
+            return build_detector(name, weights, **given)
+
         memory = memory_file(os.environ)
         choice = choose(weights, device, image_size, threads, make, memory, shape)
         info = choice.model.info
@@ -55,14 +56,7 @@ def build_detector(
         hint = suggest(adapter, [*ADAPTERS, AUTO])
         raise ConfigError(f'detector.adapter: no adapter is called "{adapter}"{hint}')
     module, name = ADAPTERS[adapter].split(":")
-    made: Detector = getattr(import_module(module), name)(
-        weights,
-        device=device,
-        confidence=confidence,
-        image_size=image_size,
-        threads=threads,
-        shape=shape,
-    )
+    made: Detector = getattr(import_module(module), name)(weights, **given)
     return made
 
 

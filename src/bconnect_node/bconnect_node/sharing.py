@@ -42,8 +42,9 @@ class Offer:
         self._ring: ring.Writer | None = None
         self._lock = threading.Lock()
         self._publisher = None
+        self._message = _reference()
         if ring.place():
-            self._publisher = node.create_publisher(_reference(), f"{topic}/{SHARED}", qos.SENSOR)
+            self._publisher = node.create_publisher(self._message, f"{topic}/{SHARED}", qos.SENSOR)
 
     def wanted(self) -> int:
         """How many subscriptions there are; without any the ring is given up."""
@@ -77,7 +78,7 @@ class Offer:
         if found is None:
             self._node.health.drop(ALL_HELD)
             return
-        message = _reference()()
+        message = self._message()
         message.header.stamp = stamps.to_msg(frame.stamp)
         message.header.frame_id = frame.frame_id
         message.place, message.ring = ring.place(), found.ring
