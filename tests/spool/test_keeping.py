@@ -157,10 +157,10 @@ def test_the_node_erases_and_does_not_spool_it_again(
     }
     node = ros.add(spool_node.Spool, namespace=f"/{UNIT}", parameter_overrides=parameters)
     wait_for(lambda: len(house.taken) == 3 and len(node._box) == 0, timeout=30.0)
-    node._look_through(node._closing)
+    node._look_through(node._closing, [node._store])
     node._erase(node._closing)
     assert all(car.left(id_) == STAYS for id_ in IDS)
     for receipt in (root / "spool_of_node" / "done").iterdir():
         receipt.unlink()
-    node._look_through(node._closing)
+    node._look_through(node._closing, [node._store])
     assert len(node._box) == 0, "an erased folder is not spooled again"
